@@ -1,1 +1,19 @@
-export {};
+export { LocalServiceError, type LocalServiceErrorCode } from './local-service-error.js';
+export type { ServiceExit } from './child-service.js';
+export { findFreePort } from './free-port.js';
+export {
+  startPostgres,
+  resolvePostgres,
+  type LocalPostgres,
+  type ResolvedPostgres,
+  type ResolvePostgresOptions,
+  type StartPostgresOptions,
+} from './postgres.js';
+export {
+  startKafka,
+  resolveKafka,
+  type LocalKafka,
+  type ResolvedKafka,
+  type ResolveKafkaOptions,
+  type StartKafkaOptions,
+} from './kafka.js';
