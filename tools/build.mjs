@@ -1,11 +1,34 @@
 // Compiles TypeScript to ESM with swc, file by file, skipping what is already up to date.
 // `node tools/build.mjs` builds every project; `node tools/build.mjs libs/stdx` builds one.
+// Each dist folder holds .build.json: source name -> hash of the compiler options and the source. Nothing is written
+// when nothing changed, so a checkout that belongs to another user can still be started.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const notShipped = /\.(spec|fuzz|bench|e2e)\.ts$/;
+
+const options = {
+  sourceMaps: true,
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+    keepClassNames: true,
+  },
+  module: { type: 'es6' },
+};
 
 /** Folders (relative to the root) of every workspace project. */
 export function projectFolders() {
@@ -24,63 +47,75 @@ function listSources(folder) {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-const options = {
-  sourceMaps: true,
-  jsc: {
-    target: 'es2023',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true },
-    keepClassNames: true,
-  },
-  module: { type: 'es6' },
-};
+const outputName = (name) => (name.endsWith('.ts') ? name.replace(/\.ts$/, '.js') : name);
 
-async function buildProject(folder, swc) {
+/** Readers see the old file or the new one, never half of one: another starter may be running. */
+function replaceFile(path, content) {
+  const draft = `${path}.${process.pid}.draft`;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(draft, content);
+  renameSync(draft, path);
+}
+
+function readStamps(stampFile) {
+  try {
+    return JSON.parse(readFileSync(stampFile, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+async function compile(file, output, content) {
+  // Loaded on first need: a start with nothing to build does not pay for the compiler.
+  const { default: swc } = await import('@swc/core');
+  const { code, map } = await swc.transform(content.toString('utf8'), {
+    ...options,
+    filename: file,
+    sourceFileName: relative(dirname(output), file),
+    swcrc: false,
+  });
+  replaceFile(`${output}.map`, map);
+  replaceFile(output, `${code}\n//# sourceMappingURL=${output.split('/').pop()}.map\n`);
+}
+
+async function buildProject(folder) {
   const source = join(root, folder, 'src');
   const target = join(root, folder, 'dist');
   if (!existsSync(source)) return 0;
   const stampFile = join(target, '.build.json');
-  const stamps = existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {};
+  const stamps = readStamps(stampFile);
   const next = {};
-  let built = 0;
+  const work = [];
   for (const file of listSources(source)) {
     const name = relative(source, file);
-    if (/\.(spec|fuzz|bench|e2e)\.ts$/.test(name)) continue;
-    const isTypeScript = name.endsWith('.ts');
-    const output = join(target, isTypeScript ? name.replace(/\.ts$/, '.js') : name);
+    if (notShipped.test(name)) continue;
+    const output = join(target, outputName(name));
     const content = readFileSync(file);
-    const stamp = createHash('sha1').update(JSON.stringify(options)).update(content).digest('hex');
-    next[name] = stamp;
-    if (stamps[name] === stamp && existsSync(output)) continue;
-    mkdirSync(dirname(output), { recursive: true });
-    if (isTypeScript) {
-      const { code, map } = await swc.transform(content.toString('utf8'), {
-        ...options, filename: file, sourceFileName: relative(dirname(output), file), swcrc: false,
-      });
-      writeFileSync(`${output}.map`, map);
-      writeFileSync(output, `${code}\n//# sourceMappingURL=${name.split('/').pop().replace(/\.ts$/, '.js')}.map\n`);
-    } else {
-      writeFileSync(output, content);
-    }
-    built += 1;
+    next[name] = createHash('sha1').update(JSON.stringify(options)).update(content).digest('hex');
+    if (stamps[name] === next[name] && existsSync(output)) continue;
+    work.push(name.endsWith('.ts') ? compile(file, output, content) : replaceFile(output, content));
   }
-  for (const name of Object.keys(stamps)) {
-    if (!(name in next)) rmSync(join(target, name.replace(/\.ts$/, '.js')), { force: true });
+  await Promise.all(work);
+  const gone = Object.keys(stamps).filter((name) => !(name in next));
+  for (const name of gone) {
+    const output = join(target, outputName(name));
+    rmSync(output, { force: true });
+    rmSync(`${output}.map`, { force: true });
   }
-  mkdirSync(target, { recursive: true });
-  writeFileSync(stampFile, JSON.stringify(next));
-  return built;
+  if (work.length > 0 || gone.length > 0) replaceFile(stampFile, JSON.stringify(next));
+  return work.length;
 }
 
+/** Compiles what changed in the given project folders (all by default) and answers the number of files written. */
 export async function build(folders = projectFolders()) {
-  const { default: swc } = await import('@swc/core');
   let built = 0;
-  for (const folder of folders) built += await buildProject(folder, swc);
+  for (const folder of folders) built += await buildProject(folder);
   return built;
 }
 
-if (process.argv[1] && statSync(process.argv[1]).ino === statSync(fileURLToPath(import.meta.url)).ino) {
-  const started = Date.now();
-  const built = await build(process.argv.length > 2 ? process.argv.slice(2).map((f) => f.replace(/\/$/, '')) : undefined);
-  console.log(`built ${built} files in ${Date.now() - started} ms`);
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const startedAt = Date.now();
+  const named = process.argv.slice(2).map((folder) => folder.replace(/\/$/, ''));
+  const built = await build(named.length > 0 ? named : undefined);
+  console.log(`built ${built} files in ${Date.now() - startedAt} ms`);
 }
