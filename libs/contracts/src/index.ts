@@ -1,1 +1,62 @@
+export { backgroundCall, type CallContext } from './call-context.js';
+export { decodeChunkList, encodeChunkList, type ChunkEntry, type UnitLayout } from './chunk-list.codec.js';
+export {
+  ClusterMapSchema,
+  devicesOfSet,
+  type ClusterMap,
+  type DeviceEntry,
+  type DevicePlace,
+  type NodeEntry,
+  type StorageSetEntry,
+} from './cluster-map.js';
 export { ERRORS, HoldfastError, isHoldfastError, type ErrorDetails, type ErrorEntry, type ErrorName } from './errors.js';
+export {
+  Identity,
+  identityService,
+  type AccessCheck,
+  type AccessKey,
+  type Account,
+  type AuthorizationAnswer,
+  type AuthorizationRequest,
+  type Caller,
+  type Decision,
+  type IdentityMethods,
+  type Proof,
+  type User,
+} from './identity.port.js';
+export { isId, newId, newRequestId, NULL_VERSION, type ChunkId, type UploadId, type VersionId, type WriteId } from './ids.js';
+export { LIMITS } from './limits.js';
+export {
+  Metadata,
+  metadataService,
+  type BucketRecord,
+  type CommitAnswer,
+  type CommitObject,
+  type DatabaseIdentity,
+  type ListedObject,
+  type ListObjects,
+  type MetadataMethods,
+  type ObjectAttributes,
+  type ObjectList,
+  type ObjectVersion,
+  type OutboxKind,
+  type PartInfo,
+  type WriteConditions,
+  type WrittenPart,
+} from './metadata.port.js';
+export { ObjectData, type ReadRange, type WriteTarget } from './object-data.port.js';
+export { IntentBus, IntentHandler, IntentSchema, type Intent } from './outbox.js';
+export { RedundancyProfileSchema, type RedundancyProfile } from './redundancy.js';
+export { s, type Infer, type Schema } from './schema.js';
+export { SEED_FLOWS, type Component, type FlowName, type FlowStep } from './seed-flows.js';
+export { defineService, read, write, type MethodContract, type PortOf, type ServiceContract } from './service.js';
+export { TraceLog, type TraceEvent } from './trace-log.js';
+export {
+  UnitStore,
+  type DeviceLocation,
+  type DeviceStatus,
+  type ListedUnit,
+  type UnitHeader,
+  type UnitPosition,
+  type UnitReceipt,
+} from './unit-store.port.js';

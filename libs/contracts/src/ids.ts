@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * Ids are lower-case hex of fixed length in memory and on the control plane, raw bytes in packed lists and on devices
+ * (decision 0003). Chunk, write and version ids are 16 bytes: 6 of the wall clock in milliseconds (neighbours in time are
+ * neighbours in an index), 10 random. They order nothing: order comes from `sequence`.
+ */
+export type ChunkId = string;
+export type WriteId = string;
+export type VersionId = string;
+export type UploadId = string;
+
+const HEX_32 = /^[0-9a-f]{32}$/;
+
+export function newId(nowMs: number = Date.now()): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(nowMs, 0, 6);
+  return bytes.toString('hex');
+}
+
+export function isId(value: string): boolean {
+  return HEX_32.test(value);
+}
+
+/** 16 upper-case hex digits: what `x-amz-request-id` shows. */
+export function newRequestId(): string {
+  return randomBytes(8).toString('hex').toUpperCase();
+}
+
+/** The name that S3 shows for the version of an unversioned bucket. */
+export const NULL_VERSION = 'null';

@@ -1,0 +1,288 @@
+import { ClusterMapSchema } from './cluster-map.js';
+import { RedundancyProfileSchema } from './redundancy.js';
+import { s, type Infer } from './schema.js';
+import { defineService, read, write, type PortOf } from './service.js';
+
+const key = s.string(1024);
+const bucketName = s.string(255);
+
+export const BucketRecordSchema = s.object({
+  bucketId: s.bigint,
+  name: bucketName,
+  accountId: s.string(64),
+  createdAtMs: s.integer(),
+  homeSetId: s.integer(1, 65_535),
+  profile: RedundancyProfileSchema,
+  versioning: s.oneOf('unversioned', 'enabled', 'suspended'),
+  /** Of the bucket's configuration: a commit that was judged by an older one is judged again. */
+  revision: s.bigint,
+});
+export type BucketRecord = Infer<typeof BucketRecordSchema>;
+
+/** What an application says about an object and gets back unchanged. */
+export const ObjectAttributesSchema = s.object({
+  /** content-type, cache-control, content-disposition, content-encoding, content-language, expires: as stored, lower-case names. */
+  headers: s.record(s.string(8192), 16),
+  /** x-amz-meta-* without the prefix, lower-case names. */
+  userMetadata: s.record(s.string(8192), 200),
+  storageClass: s.string(32),
+  /** Algorithm name in lower case (`crc32c`) to base64 value. */
+  checksums: s.record(s.string(128), 8),
+});
+export type ObjectAttributes = Infer<typeof ObjectAttributesSchema>;
+
+export const ObjectVersionSchema = s.object({
+  bucketId: s.bigint,
+  key,
+  versionId: s.hex(16),
+  /** True in an unversioned or suspended bucket: S3 calls it `null`. */
+  isNull: s.boolean,
+  isDeleteMarker: s.boolean,
+  sequence: s.bigint,
+  revision: s.bigint,
+  sizeBytes: s.integer(),
+  /** Without quotes. */
+  etag: s.string(128),
+  lastModifiedMs: s.integer(),
+  attributes: ObjectAttributesSchema,
+  /** Write id of a single PUT; absent for a multipart object, whose parts have one each. */
+  writeId: s.optional(s.hex(16)),
+  /** Packed chunk list of a single PUT (see chunk-list.codec). Empty for 0 bytes. Absent for multipart. */
+  chunks: s.optional(s.bytes),
+  /** Sizes of the parts of a multipart object, in order of part number; absent for a single PUT. */
+  partSizes: s.optional(s.array(s.integer(), 10_000)),
+  /** `none` when no secondary set was owed a copy. */
+  replication: s.oneOf('none', 'pending', 'completed'),
+});
+export type ObjectVersion = Infer<typeof ObjectVersionSchema>;
+
+/** What the data service wrote for one body: one PUT, one part, one secondary copy. */
+export const WrittenPartSchema = s.object({
+  writeId: s.hex(16),
+  sizeBytes: s.integer(),
+  /** Packed chunk list. */
+  chunks: s.bytes,
+  /** Epoch of the map that the units were written under (the lowest, when it changed under way). */
+  epoch: s.bigint,
+  /** True when a chunk lies below the profile that the bucket asks for: a repair row is owed. */
+  degraded: s.boolean,
+});
+export type WrittenPart = Infer<typeof WrittenPartSchema>;
+
+/** ETags without quotes, or `*`. An absent list asks nothing. */
+export const WriteConditionsSchema = s.object({
+  ifMatch: s.optional(s.array(s.string(256), 100)),
+  ifNoneMatch: s.optional(s.array(s.string(256), 100)),
+});
+export type WriteConditions = Infer<typeof WriteConditionsSchema>;
+
+export const CommitObjectSchema = s.object({
+  bucketId: s.bigint,
+  /** The bucket revision that the request was authorised under. */
+  bucketRevision: s.bigint,
+  key,
+  versionId: s.hex(16),
+  etag: s.string(128),
+  attributes: ObjectAttributesSchema,
+  conditions: WriteConditionsSchema,
+  written: WrittenPartSchema,
+  /** Milliseconds since before the first unit was written: older than half the collector's grace is refused. */
+  attemptAgeMs: s.integer(),
+});
+export type CommitObject = Infer<typeof CommitObjectSchema>;
+
+/** Why a write was not done. `late`, `margin-lost` and `bucket-changed` may be tried again by the client. */
+const refusals = ['no-bucket', 'bucket-changed', 'precondition-failed', 'no-such-key', 'late', 'margin-lost'] as const;
+const committed = s.object({ outcome: s.oneOf('committed'), sequence: s.bigint, lastModifiedMs: s.integer(), versionId: s.hex(16), isNull: s.boolean });
+const refused = s.object({ outcome: s.oneOf(...refusals) });
+
+export const CommitAnswerSchema = s.union('outcome', {
+  committed,
+  'no-bucket': refused,
+  'bucket-changed': refused,
+  'precondition-failed': refused,
+  'no-such-key': refused,
+  late: refused,
+  'margin-lost': refused,
+});
+export type CommitAnswer = Infer<typeof CommitAnswerSchema>;
+
+export const DeleteItemSchema = s.object({ key, versionId: s.optional(s.string(64)), conditions: WriteConditionsSchema });
+export const DeleteOutcomeSchema = s.object({
+  /** `deleted` also when there was nothing: S3 deletes are idempotent. */
+  outcome: s.oneOf('deleted', 'precondition-failed', 'no-bucket', 'late'),
+  /** A delete marker was made (versioned buckets). */
+  markerVersionId: s.optional(s.hex(16)),
+  existed: s.boolean,
+});
+
+export const ListedObjectSchema = s.object({
+  key,
+  sizeBytes: s.integer(),
+  etag: s.string(128),
+  lastModifiedMs: s.integer(),
+  storageClass: s.string(32),
+  checksumAlgorithms: s.array(s.string(16), 8),
+});
+export type ListedObject = Infer<typeof ListedObjectSchema>;
+
+export const ListObjectsSchema = s.object({
+  bucketName,
+  prefix: s.string(1024),
+  /** Empty: none. */
+  delimiter: s.string(1024),
+  /** Strictly after this key … */
+  afterKey: s.optional(s.string(1024)),
+  /** … or after every key that begins with this common prefix. */
+  afterPrefix: s.optional(s.string(1024)),
+  limit: s.integer(0, 1000),
+});
+export type ListObjects = Infer<typeof ListObjectsSchema>;
+
+export const ObjectListSchema = s.object({
+  bucket: s.optional(BucketRecordSchema),
+  /** Keys and common prefixes in one order, unsigned byte order of UTF-8. */
+  entries: s.array(
+    s.union('kind', {
+      object: s.object({ kind: s.oneOf('object'), object: ListedObjectSchema }),
+      prefix: s.object({ kind: s.oneOf('prefix'), prefix: s.string(1024) }),
+    }),
+    1000,
+  ),
+  truncated: s.boolean,
+  /** Index probes made: cost follows what is returned, not what is stored. */
+  probes: s.integer(),
+});
+export type ObjectList = Infer<typeof ObjectListSchema>;
+
+const uploadRef = { bucketId: s.bigint, key, uploadId: s.hex(16) };
+export const PartInfoSchema = s.object({ partNumber: s.integer(1, 10_000), sizeBytes: s.integer(), etag: s.string(128), lastModifiedMs: s.integer(), checksums: s.record(s.string(128), 8) });
+export type PartInfo = Infer<typeof PartInfoSchema>;
+
+/** Work owed by a commit. `payload` is JSON text of the kind (see outbox.ts). */
+export const OutboxKindSchema = s.oneOf('catalogue', 'replicate', 'repair', 'free', 'notify');
+export type OutboxKind = Infer<typeof OutboxKindSchema>;
+
+/** Which database speaks: a device frees nothing for another cluster, another generation or a lower sequence. */
+export const DatabaseIdentitySchema = s.object({ clusterId: s.string(64), generation: s.integer(1, 65_535), sequence: s.bigint });
+export type DatabaseIdentity = Infer<typeof DatabaseIdentitySchema>;
+
+const versionRead = s.object({
+  bucketName,
+  key,
+  /** Hex id, `null`, or absent for the current version. */
+  versionId: s.optional(s.string(64)),
+});
+
+/**
+ * Buckets, versions, uploads, listings, the cluster map and the outbox. A missing bucket or key is an answer here, never an
+ * error. Errors: ServiceUnavailable (the database does not answer, or the outcome is not known), SlowDown, InternalError.
+ */
+export const metadataService = defineService('metadata', {
+  createBucket: write(s.object({ name: bucketName, accountId: s.string(64) }), s.object({ outcome: s.oneOf('created', 'exists'), bucket: BucketRecordSchema })),
+  findBucket: read(s.object({ name: bucketName }), s.object({ bucket: s.optional(BucketRecordSchema) })),
+  /** Releases the bucket's open uploads in the same transaction. */
+  deleteBucket: write(s.object({ bucketId: s.bigint }), s.object({ outcome: s.oneOf('deleted', 'no-bucket', 'not-empty') })),
+  listBuckets: read(s.object({ accountId: s.string(64), prefix: bucketName, after: bucketName, limit: s.integer(1, 10_000) }), s.object({ buckets: s.array(BucketRecordSchema), truncated: s.boolean })),
+
+  commitObject: write(CommitObjectSchema, CommitAnswerSchema),
+  /** Bucket and version in one query. `version` may be a delete marker; absent when there is none. */
+  findObject: read(versionRead, s.object({ bucket: s.optional(BucketRecordSchema), version: s.optional(ObjectVersionSchema) })),
+  /** Packed chunk lists of parts `firstPart`..`lastPart` (indexes into partSizes, from 0) of a multipart version. */
+  readParts: read(s.object({ bucketId: s.bigint, versionId: s.hex(16), firstPart: s.integer(0, 9999), lastPart: s.integer(0, 9999) }), s.object({ parts: s.array(s.object({ sizeBytes: s.integer(), chunks: s.bytes }), 10_000) })),
+  /** At most 64 items are judged in one transaction; the answer has one outcome per item in their order. */
+  deleteObjects: write(s.object({ bucketId: s.bigint, bucketRevision: s.bigint, items: s.array(DeleteItemSchema, 1000) }), s.object({ outcomes: s.array(DeleteOutcomeSchema, 1000) })),
+  listObjects: read(ListObjectsSchema, ObjectListSchema),
+
+  createUpload: write(s.object({ ...uploadRef, attributes: ObjectAttributesSchema, accountId: s.string(64), initiatorArn: s.string(512) }), s.object({ outcome: s.oneOf('created', 'no-bucket') })),
+  /** The upload's own facts, or absent. `initiatorArn` says who may go on with it. */
+  findUpload: read(s.object(uploadRef), s.object({ upload: s.optional(s.object({ attributes: ObjectAttributesSchema, accountId: s.string(64), initiatorArn: s.string(512), createdAtMs: s.integer() })) })),
+  commitPart: write(
+    s.object({ ...uploadRef, partNumber: s.integer(1, 10_000), etag: s.string(128), checksums: s.record(s.string(128), 8), written: WrittenPartSchema, attemptAgeMs: s.integer() }),
+    s.object({ outcome: s.oneOf('committed', 'no-upload', 'late', 'margin-lost'), lastModifiedMs: s.integer() }),
+  ),
+  listParts: read(s.object({ ...uploadRef, afterPart: s.integer(0, 10_000), limit: s.integer(0, 1000) }), s.object({ found: s.boolean, parts: s.array(PartInfoSchema, 1000), truncated: s.boolean })),
+  /** `result` of an earlier Complete of the same upload is given again for 24 h. */
+  completeUpload: write(
+    s.object({ ...uploadRef, versionId: s.hex(16), parts: s.array(s.object({ partNumber: s.integer(1, 10_000), etag: s.string(128) }), 10_000), conditions: WriteConditionsSchema, bucketRevision: s.bigint }),
+    s.object({
+      outcome: s.oneOf('completed', 'no-upload', 'invalid-part', 'invalid-part-order', 'part-too-small', 'precondition-failed', 'no-such-key', 'no-bucket', 'bucket-changed', 'late'),
+      etag: s.optional(s.string(128)),
+      versionId: s.optional(s.hex(16)),
+      isNull: s.optional(s.boolean),
+      lastModifiedMs: s.optional(s.integer()),
+    }),
+  ),
+  abortUpload: write(s.object(uploadRef), s.object({ outcome: s.oneOf('aborted', 'no-upload') })),
+
+  clusterMap: read(s.object({}), ClusterMapSchema),
+  /** For replication: the live part that `writeId` names and the set it should be copied to. `gone` when no record names it. */
+  findWrite: read(
+    s.object({ bucketId: s.bigint, writeId: s.hex(16) }),
+    s.object({
+      found: s.boolean,
+      bucketName: s.optional(bucketName),
+      profile: s.optional(RedundancyProfileSchema),
+      chunks: s.optional(s.bytes),
+      primarySetId: s.optional(s.integer(1, 65_535)),
+    }),
+  ),
+  /** Keeps the first copy: `kept` false means that this copy's units are to be freed. Removes the intent. */
+  confirmReplica: write(
+    s.object({ intentId: s.bigint, bucketId: s.bigint, writeId: s.hex(16), copies: s.bytes, attemptAgeMs: s.integer() }),
+    s.object({ outcome: s.oneOf('kept', 'already', 'gone', 'late') }),
+  ),
+  confirmIntent: write(s.object({ intentId: s.bigint }), s.nothing),
+  /**
+   * For the collector: the packed chunk list of each write that a live record (version, part of an open upload) names, absent
+   * where none does; with the database's identity, read in the same snapshot.
+   */
+  liveWrites: read(
+    s.object({ writes: s.array(s.object({ bucketId: s.bigint, writeId: s.hex(16) }), 1000) }),
+    s.object({ database: DatabaseIdentitySchema, live: s.array(s.object({ writeId: s.hex(16), chunks: s.bytes }), 1000) }),
+  ),
+  databaseIdentity: read(s.object({}), DatabaseIdentitySchema),
+  /** Counts for status and metrics. */
+  status: read(
+    s.object({}),
+    s.object({
+      epoch: s.bigint,
+      buckets: s.integer(),
+      objects: s.integer(),
+      bytes: s.integer(),
+      /** Rows owed by kind. */
+      outbox: s.record(s.integer(), 8),
+      oldestReplicateMs: s.integer(),
+    }),
+  ),
+});
+
+export type MetadataMethods = PortOf<typeof metadataService.methods>;
+type Args<K extends keyof MetadataMethods> = Parameters<MetadataMethods[K]>;
+type Answer<K extends keyof MetadataMethods> = ReturnType<MetadataMethods[K]>;
+
+/** The metadata port: see `metadataService` for each method's shape and errors. */
+export abstract class Metadata implements MetadataMethods {
+  abstract createBucket(...args: Args<'createBucket'>): Answer<'createBucket'>;
+  abstract findBucket(...args: Args<'findBucket'>): Answer<'findBucket'>;
+  abstract deleteBucket(...args: Args<'deleteBucket'>): Answer<'deleteBucket'>;
+  abstract listBuckets(...args: Args<'listBuckets'>): Answer<'listBuckets'>;
+  abstract commitObject(...args: Args<'commitObject'>): Answer<'commitObject'>;
+  abstract findObject(...args: Args<'findObject'>): Answer<'findObject'>;
+  abstract readParts(...args: Args<'readParts'>): Answer<'readParts'>;
+  abstract deleteObjects(...args: Args<'deleteObjects'>): Answer<'deleteObjects'>;
+  abstract listObjects(...args: Args<'listObjects'>): Answer<'listObjects'>;
+  abstract createUpload(...args: Args<'createUpload'>): Answer<'createUpload'>;
+  abstract findUpload(...args: Args<'findUpload'>): Answer<'findUpload'>;
+  abstract commitPart(...args: Args<'commitPart'>): Answer<'commitPart'>;
+  abstract listParts(...args: Args<'listParts'>): Answer<'listParts'>;
+  abstract completeUpload(...args: Args<'completeUpload'>): Answer<'completeUpload'>;
+  abstract abortUpload(...args: Args<'abortUpload'>): Answer<'abortUpload'>;
+  abstract clusterMap(...args: Args<'clusterMap'>): Answer<'clusterMap'>;
+  abstract findWrite(...args: Args<'findWrite'>): Answer<'findWrite'>;
+  abstract confirmReplica(...args: Args<'confirmReplica'>): Answer<'confirmReplica'>;
+  abstract confirmIntent(...args: Args<'confirmIntent'>): Answer<'confirmIntent'>;
+  abstract liveWrites(...args: Args<'liveWrites'>): Answer<'liveWrites'>;
+  abstract databaseIdentity(...args: Args<'databaseIdentity'>): Answer<'databaseIdentity'>;
+  abstract status(...args: Args<'status'>): Answer<'status'>;
+}
