@@ -1,1 +1,2 @@
-export {};
+export { remotePort } from './remote-port.js';
+export { remoteIdentity, remoteMetadata } from './remote-services.js';

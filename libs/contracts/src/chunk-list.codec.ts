@@ -29,7 +29,8 @@ const layoutBytes = (layout: UnitLayout): number => 20 + 2 * layout.slots.length
 
 export function encodeChunkList(chunks: readonly ChunkEntry[]): Buffer {
   let length = 1;
-  for (const chunk of chunks) length += 5 + layoutBytes(chunk.primary) + (chunk.secondary ? layoutBytes(chunk.secondary) : 0);
+  for (const chunk of chunks)
+    length += 5 + layoutBytes(chunk.primary) + (chunk.secondary ? layoutBytes(chunk.secondary) : 0);
   const out = Buffer.allocUnsafe(length);
   let at = out.writeUInt8(FORMAT, 0);
   const put = (layout: UnitLayout): void => {

@@ -18,7 +18,10 @@ export const ERRORS = {
   // Identity
   AccessDenied: entry(403, 'Access Denied'),
   InvalidAccessKeyId: entry(403, 'The access key id you provided does not exist in our records.'),
-  SignatureDoesNotMatch: entry(403, 'The request signature we calculated does not match the signature you provided. Check your key and signing method.'),
+  SignatureDoesNotMatch: entry(
+    403,
+    'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+  ),
   RequestTimeTooSkewed: entry(403, 'The difference between the request time and the server time is too large.'),
   ExpiredToken: entry(401, 'The provided token has expired.'),
   InvalidToken: entry(401, 'The provided token is malformed or otherwise not valid.'),
@@ -44,18 +47,35 @@ export const ERRORS = {
   MaxMessageLengthExceeded: entry(400, 'Your request was too big.'),
   MetadataTooLarge: entry(400, 'Your metadata headers exceed the maximum allowed metadata size.'),
   RequestHeaderSectionTooLarge: entry(400, 'Your request header section exceeds the maximum allowed size.'),
-  MalformedXML: entry(400, 'The XML you provided was not well-formed or did not validate against our published schema.'),
-  InvalidPart: entry(400, 'One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not match.'),
+  MalformedXML: entry(
+    400,
+    'The XML you provided was not well-formed or did not validate against our published schema.',
+  ),
+  InvalidPart: entry(
+    400,
+    'One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not match.',
+  ),
   InvalidPartOrder: entry(400, 'The list of parts was not in ascending order. Parts must be ordered by part number.'),
   InvalidRange: entry(416, 'The requested range is not satisfiable.'),
   InvalidLocationConstraint: entry(400, 'The specified location constraint is not valid.'),
-  IllegalLocationConstraintException: entry(400, 'The specified location constraint is incompatible with the region this request was sent to.'),
+  IllegalLocationConstraintException: entry(
+    400,
+    'The specified location constraint is incompatible with the region this request was sent to.',
+  ),
   InvalidStorageClass: entry(400, 'The storage class you specified is not valid.'),
-  RequestTimeout: entry(400, 'Your socket connection to the server was not read from or written to within the timeout period.', true),
+  RequestTimeout: entry(
+    400,
+    'Your socket connection to the server was not read from or written to within the timeout period.',
+    true,
+  ),
   PreconditionFailed: entry(412, 'At least one of the preconditions you specified did not hold.'),
   NotModified: entry(304, 'Not Modified'),
   ConditionalRequestConflict: entry(409, 'A conflicting operation occurred during a conditional request.', true),
-  OperationAborted: entry(409, 'A conflicting conditional operation is currently in progress against this resource. Try again.', true),
+  OperationAborted: entry(
+    409,
+    'A conflicting conditional operation is currently in progress against this resource. Try again.',
+    true,
+  ),
   MethodNotAllowed: entry(405, 'The specified method is not allowed against this resource.'),
   NotImplemented: entry(501, 'A header or operation you provided implies functionality that is not implemented.'),
   // Resources
@@ -63,7 +83,10 @@ export const ERRORS = {
   NoSuchKey: entry(404, 'The specified key does not exist.'),
   NoSuchVersion: entry(404, 'The specified version does not exist.'),
   NoSuchUpload: entry(404, 'The upload id is unknown: it was completed, aborted or never begun.'),
-  BucketAlreadyExists: entry(409, 'The requested bucket name is not available. The bucket namespace is shared by all accounts. Select a different name and try again.'),
+  BucketAlreadyExists: entry(
+    409,
+    'The requested bucket name is not available. The bucket namespace is shared by all accounts. Select a different name and try again.',
+  ),
   BucketAlreadyOwnedByYou: entry(409, 'The bucket that you tried to create already exists, and you own it.'),
   BucketNotEmpty: entry(409, 'The bucket you tried to delete is not empty.'),
   // Availability
@@ -71,7 +94,11 @@ export const ERRORS = {
   ServiceUnavailable: entry(503, 'The service is temporarily unable to handle the request. Try again.', true),
   InternalError: entry(500, 'We encountered an internal error. Try again.', true),
   // Inside the cluster (never shown to a client by these names)
-  StaleEpoch: entry(503, 'The cluster map of the caller is older than the callee\'s. Fetch the map and repeat the call.', true),
+  StaleEpoch: entry(
+    503,
+    "The cluster map of the caller is older than the callee's. Fetch the map and repeat the call.",
+    true,
+  ),
   MarginLost: entry(503, 'Too few devices are left to keep a unit of parity to spare.', true),
   LateWrite: entry(503, 'The deadline of the write has passed.', true),
   DeviceFull: entry(503, 'The device has no free extent for this unit.', true),
@@ -79,7 +106,10 @@ export const ERRORS = {
   UnitExists: entry(409, 'A unit with this address and other bytes exists.'),
   UnitDamaged: entry(503, 'The unit on the device does not verify.', true),
   DataUnreadable: entry(503, 'Too few units of a chunk can be read.', true),
-  ForeignDatabase: entry(409, 'The database of the caller is of another cluster, another generation or older than this device.'),
+  ForeignDatabase: entry(
+    409,
+    'The database of the caller is of another cluster, another generation or older than this device.',
+  ),
   Unauthenticated: entry(401, 'The internal call carries no valid authentication code.'),
   SchemaViolation: entry(400, 'The message does not fit its schema.'),
 } as const satisfies Record<string, ErrorEntry>;

@@ -55,13 +55,35 @@ export type AuthorizationAnswer = Infer<typeof AuthorizationAnswerSchema>;
 
 const CredentialsSchema = s.union('kind', {
   'access-key': s.object({ kind: s.oneOf('access-key'), accessKeyId: s.string(256), secretAccessKey: s.string(256) }),
-  password: s.object({ kind: s.oneOf('password'), account: s.string(128), user: s.string(128), password: s.string(1024) }),
+  password: s.object({
+    kind: s.oneOf('password'),
+    account: s.string(128),
+    user: s.string(128),
+    password: s.string(1024),
+  }),
 });
 export const TokenAnswerSchema = s.object({ accessToken: s.string(16_384), expiresInSeconds: s.integer(1) });
 
-export const AccountSchema = s.object({ accountId: s.string(64), name: s.string(128), canonicalId: s.string(128), email: s.string(256), createdAtMs: s.integer() });
-export const UserSchema = s.object({ accountId: s.string(64), userName: s.string(128), arn: s.string(512), createdAtMs: s.integer() });
-export const AccessKeySchema = s.object({ accessKeyId: s.string(256), accountId: s.string(64), userName: s.string(128), status: s.oneOf('active', 'inactive'), createdAtMs: s.integer() });
+export const AccountSchema = s.object({
+  accountId: s.string(64),
+  name: s.string(128),
+  canonicalId: s.string(128),
+  email: s.string(256),
+  createdAtMs: s.integer(),
+});
+export const UserSchema = s.object({
+  accountId: s.string(64),
+  userName: s.string(128),
+  arn: s.string(512),
+  createdAtMs: s.integer(),
+});
+export const AccessKeySchema = s.object({
+  accessKeyId: s.string(256),
+  accountId: s.string(64),
+  userName: s.string(128),
+  status: s.oneOf('active', 'inactive'),
+  createdAtMs: s.integer(),
+});
 export type Account = Infer<typeof AccountSchema>;
 export type User = Infer<typeof UserSchema>;
 export type AccessKey = Infer<typeof AccessKeySchema>;
@@ -75,13 +97,19 @@ export const identityService = defineService('identity', {
   /** Authenticates the proof and judges each check by the principal's identity policies. */
   authorize: read(AuthorizationRequestSchema, AuthorizationAnswerSchema),
   /** Judges further checks for a caller that `authorize` has named in this request (the keys of DeleteObjects). */
-  decide: read(s.object({ caller: CallerSchema, checks: s.array(AccessCheckSchema, 1100) }), s.object({ decisions: s.array(DecisionSchema, 1100) })),
+  decide: read(
+    s.object({ caller: CallerSchema, checks: s.array(AccessCheckSchema, 1100) }),
+    s.object({ decisions: s.array(DecisionSchema, 1100) }),
+  ),
   /** Errors: InvalidCredentials, the same for every reason. */
   issueToken: write(CredentialsSchema, TokenAnswerSchema),
   /** The public keys that verify tokens, as a JWK set in JSON text. */
   jwks: read(s.object({}), s.object({ json: s.string(65_536) })),
   /** Owner names of accounts, for listings. Unknown ids are left out. */
-  describeAccounts: read(s.object({ accountIds: s.array(s.string(64), 1000) }), s.object({ accounts: s.array(AccountSchema) })),
+  describeAccounts: read(
+    s.object({ accountIds: s.array(s.string(64), 1000) }),
+    s.object({ accounts: s.array(AccountSchema) }),
+  ),
 
   // Administration. Each is called by the admin REST after `authorize` allowed its own action (`iam:CreateUser` …).
   createAccount: write(s.object({ name: s.string(128), email: s.string(256) }), AccountSchema),
@@ -92,11 +120,17 @@ export const identityService = defineService('identity', {
   /** `userName` empty: a key of the account's root. The secret is shown this once. */
   createAccessKey: write(s.object(userName), s.object({ accessKey: AccessKeySchema, secretAccessKey: s.string(256) })),
   listAccessKeys: read(s.object(userName), s.object({ accessKeys: s.array(AccessKeySchema) })),
-  setAccessKeyStatus: write(s.object({ accessKeyId: s.string(256), status: s.oneOf('active', 'inactive') }), s.object({ found: s.boolean })),
+  setAccessKeyStatus: write(
+    s.object({ accessKeyId: s.string(256), status: s.oneOf('active', 'inactive') }),
+    s.object({ found: s.boolean }),
+  ),
   deleteAccessKey: write(s.object({ accessKeyId: s.string(256) }), s.object({ deleted: s.boolean })),
   /** `document` is the policy's JSON text. Errors: InvalidArgument (malformed policy, unknown user). */
   putUserPolicy: write(s.object({ ...userName, policyName: s.string(128), document: s.string(65_536) }), s.nothing),
-  listUserPolicies: read(s.object(userName), s.object({ policies: s.array(s.object({ policyName: s.string(128), document: s.string(65_536) })) })),
+  listUserPolicies: read(
+    s.object(userName),
+    s.object({ policies: s.array(s.object({ policyName: s.string(128), document: s.string(65_536) })) }),
+  ),
   deleteUserPolicy: write(s.object({ ...userName, policyName: s.string(128) }), s.object({ deleted: s.boolean })),
 });
 
@@ -108,19 +142,39 @@ export abstract class Identity implements IdentityMethods {
   abstract decide(...args: Parameters<IdentityMethods['decide']>): ReturnType<IdentityMethods['decide']>;
   abstract issueToken(...args: Parameters<IdentityMethods['issueToken']>): ReturnType<IdentityMethods['issueToken']>;
   abstract jwks(...args: Parameters<IdentityMethods['jwks']>): ReturnType<IdentityMethods['jwks']>;
-  abstract describeAccounts(...args: Parameters<IdentityMethods['describeAccounts']>): ReturnType<IdentityMethods['describeAccounts']>;
-  abstract createAccount(...args: Parameters<IdentityMethods['createAccount']>): ReturnType<IdentityMethods['createAccount']>;
-  abstract listAccounts(...args: Parameters<IdentityMethods['listAccounts']>): ReturnType<IdentityMethods['listAccounts']>;
+  abstract describeAccounts(
+    ...args: Parameters<IdentityMethods['describeAccounts']>
+  ): ReturnType<IdentityMethods['describeAccounts']>;
+  abstract createAccount(
+    ...args: Parameters<IdentityMethods['createAccount']>
+  ): ReturnType<IdentityMethods['createAccount']>;
+  abstract listAccounts(
+    ...args: Parameters<IdentityMethods['listAccounts']>
+  ): ReturnType<IdentityMethods['listAccounts']>;
   abstract createUser(...args: Parameters<IdentityMethods['createUser']>): ReturnType<IdentityMethods['createUser']>;
   abstract listUsers(...args: Parameters<IdentityMethods['listUsers']>): ReturnType<IdentityMethods['listUsers']>;
   abstract deleteUser(...args: Parameters<IdentityMethods['deleteUser']>): ReturnType<IdentityMethods['deleteUser']>;
-  abstract createAccessKey(...args: Parameters<IdentityMethods['createAccessKey']>): ReturnType<IdentityMethods['createAccessKey']>;
-  abstract listAccessKeys(...args: Parameters<IdentityMethods['listAccessKeys']>): ReturnType<IdentityMethods['listAccessKeys']>;
-  abstract setAccessKeyStatus(...args: Parameters<IdentityMethods['setAccessKeyStatus']>): ReturnType<IdentityMethods['setAccessKeyStatus']>;
-  abstract deleteAccessKey(...args: Parameters<IdentityMethods['deleteAccessKey']>): ReturnType<IdentityMethods['deleteAccessKey']>;
-  abstract putUserPolicy(...args: Parameters<IdentityMethods['putUserPolicy']>): ReturnType<IdentityMethods['putUserPolicy']>;
-  abstract listUserPolicies(...args: Parameters<IdentityMethods['listUserPolicies']>): ReturnType<IdentityMethods['listUserPolicies']>;
-  abstract deleteUserPolicy(...args: Parameters<IdentityMethods['deleteUserPolicy']>): ReturnType<IdentityMethods['deleteUserPolicy']>;
+  abstract createAccessKey(
+    ...args: Parameters<IdentityMethods['createAccessKey']>
+  ): ReturnType<IdentityMethods['createAccessKey']>;
+  abstract listAccessKeys(
+    ...args: Parameters<IdentityMethods['listAccessKeys']>
+  ): ReturnType<IdentityMethods['listAccessKeys']>;
+  abstract setAccessKeyStatus(
+    ...args: Parameters<IdentityMethods['setAccessKeyStatus']>
+  ): ReturnType<IdentityMethods['setAccessKeyStatus']>;
+  abstract deleteAccessKey(
+    ...args: Parameters<IdentityMethods['deleteAccessKey']>
+  ): ReturnType<IdentityMethods['deleteAccessKey']>;
+  abstract putUserPolicy(
+    ...args: Parameters<IdentityMethods['putUserPolicy']>
+  ): ReturnType<IdentityMethods['putUserPolicy']>;
+  abstract listUserPolicies(
+    ...args: Parameters<IdentityMethods['listUserPolicies']>
+  ): ReturnType<IdentityMethods['listUserPolicies']>;
+  abstract deleteUserPolicy(
+    ...args: Parameters<IdentityMethods['deleteUserPolicy']>
+  ): ReturnType<IdentityMethods['deleteUserPolicy']>;
 }
 
 export type AuthorizeCall = (call: CallContext, request: AuthorizationRequest) => Promise<AuthorizationAnswer>;

@@ -9,7 +9,14 @@ export {
   type NodeEntry,
   type StorageSetEntry,
 } from './cluster-map.js';
-export { ERRORS, HoldfastError, isHoldfastError, type ErrorDetails, type ErrorEntry, type ErrorName } from './errors.js';
+export {
+  ERRORS,
+  HoldfastError,
+  isHoldfastError,
+  type ErrorDetails,
+  type ErrorEntry,
+  type ErrorName,
+} from './errors.js';
 export {
   Identity,
   identityService,
@@ -24,7 +31,16 @@ export {
   type Proof,
   type User,
 } from './identity.port.js';
-export { isId, newId, newRequestId, NULL_VERSION, type ChunkId, type UploadId, type VersionId, type WriteId } from './ids.js';
+export {
+  isId,
+  newId,
+  newRequestId,
+  NULL_VERSION,
+  type ChunkId,
+  type UploadId,
+  type VersionId,
+  type WriteId,
+} from './ids.js';
 export { LIMITS } from './limits.js';
 export {
   Metadata,
@@ -49,7 +65,15 @@ export { IntentBus, IntentHandler, IntentSchema, type Intent } from './outbox.js
 export { RedundancyProfileSchema, type RedundancyProfile } from './redundancy.js';
 export { s, type Infer, type Schema } from './schema.js';
 export { SEED_FLOWS, type Component, type FlowName, type FlowStep } from './seed-flows.js';
-export { defineService, read, write, type MethodContract, type PortOf, type ServiceContract } from './service.js';
+export {
+  defineService,
+  methodsOf,
+  read,
+  write,
+  type MethodContract,
+  type PortOf,
+  type ServiceContract,
+} from './service.js';
 export { TraceLog, type TraceEvent } from './trace-log.js';
 export {
   UnitStore,

@@ -93,7 +93,13 @@ export type CommitObject = Infer<typeof CommitObjectSchema>;
 
 /** Why a write was not done. `late`, `margin-lost` and `bucket-changed` may be tried again by the client. */
 const refusals = ['no-bucket', 'bucket-changed', 'precondition-failed', 'no-such-key', 'late', 'margin-lost'] as const;
-const committed = s.object({ outcome: s.oneOf('committed'), sequence: s.bigint, lastModifiedMs: s.integer(), versionId: s.hex(16), isNull: s.boolean });
+const committed = s.object({
+  outcome: s.oneOf('committed'),
+  sequence: s.bigint,
+  lastModifiedMs: s.integer(),
+  versionId: s.hex(16),
+  isNull: s.boolean,
+});
 const refused = s.object({ outcome: s.oneOf(...refusals) });
 
 export const CommitAnswerSchema = s.union('outcome', {
@@ -107,7 +113,11 @@ export const CommitAnswerSchema = s.union('outcome', {
 });
 export type CommitAnswer = Infer<typeof CommitAnswerSchema>;
 
-export const DeleteItemSchema = s.object({ key, versionId: s.optional(s.string(64)), conditions: WriteConditionsSchema });
+export const DeleteItemSchema = s.object({
+  key,
+  versionId: s.optional(s.string(64)),
+  conditions: WriteConditionsSchema,
+});
 export const DeleteOutcomeSchema = s.object({
   /** `deleted` also when there was nothing: S3 deletes are idempotent. */
   outcome: s.oneOf('deleted', 'precondition-failed', 'no-bucket', 'late'),
@@ -156,7 +166,13 @@ export const ObjectListSchema = s.object({
 export type ObjectList = Infer<typeof ObjectListSchema>;
 
 const uploadRef = { bucketId: s.bigint, key, uploadId: s.hex(16) };
-export const PartInfoSchema = s.object({ partNumber: s.integer(1, 10_000), sizeBytes: s.integer(), etag: s.string(128), lastModifiedMs: s.integer(), checksums: s.record(s.string(128), 8) });
+export const PartInfoSchema = s.object({
+  partNumber: s.integer(1, 10_000),
+  sizeBytes: s.integer(),
+  etag: s.string(128),
+  lastModifiedMs: s.integer(),
+  checksums: s.record(s.string(128), 8),
+});
 export type PartInfo = Infer<typeof PartInfoSchema>;
 
 /** Work owed by a commit. `payload` is JSON text of the kind (see outbox.ts). */
@@ -164,7 +180,11 @@ export const OutboxKindSchema = s.oneOf('catalogue', 'replicate', 'repair', 'fre
 export type OutboxKind = Infer<typeof OutboxKindSchema>;
 
 /** Which database speaks: a device frees nothing for another cluster, another generation or a lower sequence. */
-export const DatabaseIdentitySchema = s.object({ clusterId: s.string(64), generation: s.integer(1, 65_535), sequence: s.bigint });
+export const DatabaseIdentitySchema = s.object({
+  clusterId: s.string(64),
+  generation: s.integer(1, 65_535),
+  sequence: s.bigint,
+});
 export type DatabaseIdentity = Infer<typeof DatabaseIdentitySchema>;
 
 const versionRead = s.object({
@@ -179,34 +199,99 @@ const versionRead = s.object({
  * error. Errors: ServiceUnavailable (the database does not answer, or the outcome is not known), SlowDown, InternalError.
  */
 export const metadataService = defineService('metadata', {
-  createBucket: write(s.object({ name: bucketName, accountId: s.string(64) }), s.object({ outcome: s.oneOf('created', 'exists'), bucket: BucketRecordSchema })),
+  createBucket: write(
+    s.object({ name: bucketName, accountId: s.string(64) }),
+    s.object({ outcome: s.oneOf('created', 'exists'), bucket: BucketRecordSchema }),
+  ),
   findBucket: read(s.object({ name: bucketName }), s.object({ bucket: s.optional(BucketRecordSchema) })),
   /** Releases the bucket's open uploads in the same transaction. */
-  deleteBucket: write(s.object({ bucketId: s.bigint }), s.object({ outcome: s.oneOf('deleted', 'no-bucket', 'not-empty') })),
-  listBuckets: read(s.object({ accountId: s.string(64), prefix: bucketName, after: bucketName, limit: s.integer(1, 10_000) }), s.object({ buckets: s.array(BucketRecordSchema), truncated: s.boolean })),
+  deleteBucket: write(
+    s.object({ bucketId: s.bigint }),
+    s.object({ outcome: s.oneOf('deleted', 'no-bucket', 'not-empty') }),
+  ),
+  listBuckets: read(
+    s.object({ accountId: s.string(64), prefix: bucketName, after: bucketName, limit: s.integer(1, 10_000) }),
+    s.object({ buckets: s.array(BucketRecordSchema), truncated: s.boolean }),
+  ),
 
   commitObject: write(CommitObjectSchema, CommitAnswerSchema),
   /** Bucket and version in one query. `version` may be a delete marker; absent when there is none. */
-  findObject: read(versionRead, s.object({ bucket: s.optional(BucketRecordSchema), version: s.optional(ObjectVersionSchema) })),
+  findObject: read(
+    versionRead,
+    s.object({ bucket: s.optional(BucketRecordSchema), version: s.optional(ObjectVersionSchema) }),
+  ),
   /** Packed chunk lists of parts `firstPart`..`lastPart` (indexes into partSizes, from 0) of a multipart version. */
-  readParts: read(s.object({ bucketId: s.bigint, versionId: s.hex(16), firstPart: s.integer(0, 9999), lastPart: s.integer(0, 9999) }), s.object({ parts: s.array(s.object({ sizeBytes: s.integer(), chunks: s.bytes }), 10_000) })),
+  readParts: read(
+    s.object({ bucketId: s.bigint, versionId: s.hex(16), firstPart: s.integer(0, 9999), lastPart: s.integer(0, 9999) }),
+    s.object({ parts: s.array(s.object({ sizeBytes: s.integer(), chunks: s.bytes }), 10_000) }),
+  ),
   /** At most 64 items are judged in one transaction; the answer has one outcome per item in their order. */
-  deleteObjects: write(s.object({ bucketId: s.bigint, bucketRevision: s.bigint, items: s.array(DeleteItemSchema, 1000) }), s.object({ outcomes: s.array(DeleteOutcomeSchema, 1000) })),
+  deleteObjects: write(
+    s.object({ bucketId: s.bigint, bucketRevision: s.bigint, items: s.array(DeleteItemSchema, 1000) }),
+    s.object({ outcomes: s.array(DeleteOutcomeSchema, 1000) }),
+  ),
   listObjects: read(ListObjectsSchema, ObjectListSchema),
 
-  createUpload: write(s.object({ ...uploadRef, attributes: ObjectAttributesSchema, accountId: s.string(64), initiatorArn: s.string(512) }), s.object({ outcome: s.oneOf('created', 'no-bucket') })),
+  createUpload: write(
+    s.object({
+      ...uploadRef,
+      attributes: ObjectAttributesSchema,
+      accountId: s.string(64),
+      initiatorArn: s.string(512),
+    }),
+    s.object({ outcome: s.oneOf('created', 'no-bucket') }),
+  ),
   /** The upload's own facts, or absent. `initiatorArn` says who may go on with it. */
-  findUpload: read(s.object(uploadRef), s.object({ upload: s.optional(s.object({ attributes: ObjectAttributesSchema, accountId: s.string(64), initiatorArn: s.string(512), createdAtMs: s.integer() })) })),
+  findUpload: read(
+    s.object(uploadRef),
+    s.object({
+      upload: s.optional(
+        s.object({
+          attributes: ObjectAttributesSchema,
+          accountId: s.string(64),
+          initiatorArn: s.string(512),
+          createdAtMs: s.integer(),
+        }),
+      ),
+    }),
+  ),
   commitPart: write(
-    s.object({ ...uploadRef, partNumber: s.integer(1, 10_000), etag: s.string(128), checksums: s.record(s.string(128), 8), written: WrittenPartSchema, attemptAgeMs: s.integer() }),
+    s.object({
+      ...uploadRef,
+      partNumber: s.integer(1, 10_000),
+      etag: s.string(128),
+      checksums: s.record(s.string(128), 8),
+      written: WrittenPartSchema,
+      attemptAgeMs: s.integer(),
+    }),
     s.object({ outcome: s.oneOf('committed', 'no-upload', 'late', 'margin-lost'), lastModifiedMs: s.integer() }),
   ),
-  listParts: read(s.object({ ...uploadRef, afterPart: s.integer(0, 10_000), limit: s.integer(0, 1000) }), s.object({ found: s.boolean, parts: s.array(PartInfoSchema, 1000), truncated: s.boolean })),
+  listParts: read(
+    s.object({ ...uploadRef, afterPart: s.integer(0, 10_000), limit: s.integer(0, 1000) }),
+    s.object({ found: s.boolean, parts: s.array(PartInfoSchema, 1000), truncated: s.boolean }),
+  ),
   /** `result` of an earlier Complete of the same upload is given again for 24 h. */
   completeUpload: write(
-    s.object({ ...uploadRef, versionId: s.hex(16), parts: s.array(s.object({ partNumber: s.integer(1, 10_000), etag: s.string(128) }), 10_000), conditions: WriteConditionsSchema, bucketRevision: s.bigint }),
     s.object({
-      outcome: s.oneOf('completed', 'no-upload', 'invalid-part', 'invalid-part-order', 'part-too-small', 'precondition-failed', 'no-such-key', 'no-bucket', 'bucket-changed', 'late'),
+      ...uploadRef,
+      versionId: s.hex(16),
+      parts: s.array(s.object({ partNumber: s.integer(1, 10_000), etag: s.string(128) }), 10_000),
+      conditions: WriteConditionsSchema,
+      bucketRevision: s.bigint,
+    }),
+    s.object({
+      outcome: s.oneOf(
+        'completed',
+        'no-upload',
+        'invalid-part',
+        'invalid-part-order',
+        'part-too-small',
+        'precondition-failed',
+        'no-such-key',
+        'no-bucket',
+        'bucket-changed',
+        'late',
+      ),
       etag: s.optional(s.string(128)),
       versionId: s.optional(s.hex(16)),
       isNull: s.optional(s.boolean),
@@ -229,7 +314,13 @@ export const metadataService = defineService('metadata', {
   ),
   /** Keeps the first copy: `kept` false means that this copy's units are to be freed. Removes the intent. */
   confirmReplica: write(
-    s.object({ intentId: s.bigint, bucketId: s.bigint, writeId: s.hex(16), copies: s.bytes, attemptAgeMs: s.integer() }),
+    s.object({
+      intentId: s.bigint,
+      bucketId: s.bigint,
+      writeId: s.hex(16),
+      copies: s.bytes,
+      attemptAgeMs: s.integer(),
+    }),
     s.object({ outcome: s.oneOf('kept', 'already', 'gone', 'late') }),
   ),
   confirmIntent: write(s.object({ intentId: s.bigint }), s.nothing),
@@ -239,7 +330,10 @@ export const metadataService = defineService('metadata', {
    */
   liveWrites: read(
     s.object({ writes: s.array(s.object({ bucketId: s.bigint, writeId: s.hex(16) }), 1000) }),
-    s.object({ database: DatabaseIdentitySchema, live: s.array(s.object({ writeId: s.hex(16), chunks: s.bytes }), 1000) }),
+    s.object({
+      database: DatabaseIdentitySchema,
+      live: s.array(s.object({ writeId: s.hex(16), chunks: s.bytes }), 1000),
+    }),
   ),
   databaseIdentity: read(s.object({}), DatabaseIdentitySchema),
   /** Counts for status and metrics. */

@@ -4,9 +4,21 @@ import { s, type Infer } from './schema.js';
 /** A row of the outbox on its way to the component that owes the work. Redelivered until confirmed: handlers are idempotent. */
 export const IntentSchema = s.union('kind', {
   /** Copy the write to the secondary set. */
-  replicate: s.object({ kind: s.oneOf('replicate'), intentId: s.bigint, bucketId: s.bigint, writeId: s.hex(16), requestId: s.string(32) }),
+  replicate: s.object({
+    kind: s.oneOf('replicate'),
+    intentId: s.bigint,
+    bucketId: s.bigint,
+    writeId: s.hex(16),
+    requestId: s.string(32),
+  }),
   /** Free the bytes of a write that no record names any more. */
-  free: s.object({ kind: s.oneOf('free'), intentId: s.bigint, bucketId: s.bigint, writeId: s.hex(16), chunks: s.bytes }),
+  free: s.object({
+    kind: s.oneOf('free'),
+    intentId: s.bigint,
+    bucketId: s.bigint,
+    writeId: s.hex(16),
+    chunks: s.bytes,
+  }),
 });
 export type Intent = Infer<typeof IntentSchema>;
 

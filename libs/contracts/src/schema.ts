@@ -25,7 +25,10 @@ const string = (maxLength = 1 << 20): Schema<string> =>
   plain(`a string of at most ${maxLength}`, (v): v is string => typeof v === 'string' && v.length <= maxLength);
 
 const integer = (min = 0, max = Number.MAX_SAFE_INTEGER): Schema<number> =>
-  plain(`an integer from ${min} to ${max}`, (v): v is number => Number.isSafeInteger(v) && (v as number) >= min && (v as number) <= max);
+  plain(
+    `an integer from ${min} to ${max}`,
+    (v): v is number => Number.isSafeInteger(v) && (v as number) >= min && (v as number) <= max,
+  );
 
 const boolean: Schema<boolean> = plain('true or false', (v): v is boolean => typeof v === 'boolean');
 
@@ -39,12 +42,14 @@ const oneOf = <const T extends string>(...values: T[]): Schema<T> =>
 
 const bigint: Schema<bigint> = {
   encode: (value, path) => (typeof value === 'bigint' ? value.toString() : refuse(path, 'a bigint')),
-  decode: (json, path) => (typeof json === 'string' && /^-?\d{1,20}$/.test(json) ? BigInt(json) : refuse(path, 'a decimal string')),
+  decode: (json, path) =>
+    typeof json === 'string' && /^-?\d{1,20}$/.test(json) ? BigInt(json) : refuse(path, 'a decimal string'),
 };
 
 const bytes: Schema<Buffer> = {
   encode: (value, path) => (Buffer.isBuffer(value) ? value.toString('base64url') : refuse(path, 'a Buffer')),
-  decode: (json, path) => (typeof json === 'string' && /^[\w-]*$/.test(json) ? Buffer.from(json, 'base64url') : refuse(path, 'base64url')),
+  decode: (json, path) =>
+    typeof json === 'string' && /^[\w-]*$/.test(json) ? Buffer.from(json, 'base64url') : refuse(path, 'base64url'),
 };
 
 const nothing: Schema<void> = { encode: () => null, decode: () => undefined };
@@ -54,7 +59,10 @@ function array<T>(item: Schema<T>, maxItems = 1 << 20): Schema<T[]> {
     if (!Array.isArray(value) || value.length > maxItems) refuse(path, `an array of at most ${maxItems}`);
     return value.map((v: A, i) => one(v, `${path}[${i}]`));
   };
-  return { encode: (value, path) => each(value, path, item.encode), decode: (json, path) => each(json, path, item.decode) };
+  return {
+    encode: (value, path) => each(value, path, item.encode),
+    decode: (json, path) => each(json, path, item.decode),
+  };
 }
 
 function optional<T>(inner: Schema<T>): Schema<T | undefined> & { optional: true } {
@@ -80,7 +88,9 @@ function record<T>(value: Schema<T>, maxEntries = 1000): Schema<Record<string, T
 
 type Fields = Record<string, Schema<unknown>>;
 type OptionalNames<F> = { [K in keyof F]: F[K] extends { optional: true } ? K : never }[keyof F];
-type ObjectOf<F> = { [K in Exclude<keyof F, OptionalNames<F>>]: Infer<F[K]> } & { [K in OptionalNames<F>]?: Infer<F[K]> };
+type ObjectOf<F> = { [K in Exclude<keyof F, OptionalNames<F>>]: Infer<F[K]> } & {
+  [K in OptionalNames<F>]?: Infer<F[K]>;
+};
 type Flat<T> = { [K in keyof T]: T[K] };
 
 // eslint is not needed to see that `Schema<any>` would switch types off: fields are kept precise by the mapped types above.
@@ -104,7 +114,10 @@ function object<F extends { [name: string]: Schema<never> | Schema<unknown> }>(f
 }
 
 /** A union told apart by the string field `tag`; each member is an object schema that has it. */
-function union<const Tag extends string, M extends Record<string, Schema<never> | Schema<unknown>>>(tag: Tag, members: M): Schema<Infer<M[keyof M]>> {
+function union<const Tag extends string, M extends Record<string, Schema<never> | Schema<unknown>>>(
+  tag: Tag,
+  members: M,
+): Schema<Infer<M[keyof M]>> {
   const pick = (given: unknown, path: string): Schema<unknown> => {
     const name = (given as Record<string, unknown> | null)?.[tag];
     const member = typeof name === 'string' && Object.hasOwn(members, name) ? members[name] : undefined;
@@ -116,4 +129,18 @@ function union<const Tag extends string, M extends Record<string, Schema<never> 
   };
 }
 
-export const s = { string, integer, boolean, hex, oneOf, bigint, bytes, nothing, array, optional, record, object, union };
+export const s = {
+  string,
+  integer,
+  boolean,
+  hex,
+  oneOf,
+  bigint,
+  bytes,
+  nothing,
+  array,
+  optional,
+  record,
+  object,
+  union,
+};

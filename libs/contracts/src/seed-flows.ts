@@ -16,7 +16,13 @@ export interface FlowStep {
   readonly what: string;
 }
 
-const step = (number: number, component: Component, from: string, to: string, what: string): FlowStep => ({ step: number, component, from, to, what });
+const step = (number: number, component: Component, from: string, to: string, what: string): FlowStep => ({
+  step: number,
+  component,
+  from,
+  to,
+  what,
+});
 
 const USER = 'User';
 const LB = 'Load Balancer';

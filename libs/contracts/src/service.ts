@@ -9,8 +9,6 @@ export interface MethodContract<I, O> {
   readonly idempotent: boolean;
 }
 
-export type Methods = Readonly<Record<string, MethodContract<never, unknown>>>;
-
 /** A service as data: the remote adapter and the rpc controller are both made from it, so they cannot drift. */
 export interface ServiceContract<M> {
   readonly name: string;
@@ -22,9 +20,22 @@ export type PortOf<M> = {
   [K in keyof M]: M[K] extends MethodContract<infer I, infer O> ? (call: CallContext, input: I) => Promise<O> : never;
 };
 
-export const read = <I, O>(input: Schema<I>, output: Schema<O>): MethodContract<I, O> => ({ input, output, idempotent: true });
-export const write = <I, O>(input: Schema<I>, output: Schema<O>): MethodContract<I, O> => ({ input, output, idempotent: false });
+export const read = <I, O>(input: Schema<I>, output: Schema<O>): MethodContract<I, O> => ({
+  input,
+  output,
+  idempotent: true,
+});
+export const write = <I, O>(input: Schema<I>, output: Schema<O>): MethodContract<I, O> => ({
+  input,
+  output,
+  idempotent: false,
+});
 
 export function defineService<M>(name: string, methods: M): ServiceContract<M> {
   return { name, methods };
+}
+
+/** The methods by name, for code that carries any of them. */
+export function methodsOf<M>(contract: ServiceContract<M>): [string, MethodContract<unknown, unknown>][] {
+  return Object.entries(contract.methods as Record<string, MethodContract<unknown, unknown>>);
 }

@@ -55,16 +55,37 @@ export abstract class UnitStore {
    * Resolves when the unit is durable. `pull` is called at most once, after space is claimed, and yields exactly
    * `header.unitSizeBytes`. `epoch` is that of the caller's map.
    */
-  abstract write(call: CallContext, device: DeviceLocation, header: UnitHeader, epoch: bigint, pull: () => AsyncIterable<Buffer>): Promise<UnitReceipt>;
+  abstract write(
+    call: CallContext,
+    device: DeviceLocation,
+    header: UnitHeader,
+    epoch: bigint,
+    pull: () => AsyncIterable<Buffer>,
+  ): Promise<UnitReceipt>;
 
   /** Verified bytes `offset`..`offset+length` of the unit with its header, or undefined when the device holds no such unit. */
-  abstract read(call: CallContext, device: DeviceLocation, unit: UnitPosition, offset: number, length: number): Promise<{ header: UnitHeader; bytes: Buffer } | undefined>;
+  abstract read(
+    call: CallContext,
+    device: DeviceLocation,
+    unit: UnitPosition,
+    offset: number,
+    length: number,
+  ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined>;
 
   /** Frees units for this database. Absent ones count as freed. Errors: ForeignDatabase. */
-  abstract free(call: CallContext, device: DeviceLocation, units: readonly UnitPosition[], database: DatabaseIdentity): Promise<void>;
+  abstract free(
+    call: CallContext,
+    device: DeviceLocation,
+    units: readonly UnitPosition[],
+    database: DatabaseIdentity,
+  ): Promise<void>;
 
   /** Units written before `writtenBeforeMs` (by the node's clock), by chunk id and index, after `after`. */
-  abstract list(call: CallContext, device: DeviceLocation, query: { after?: UnitPosition; limit: number; minimumAgeMs: number }): Promise<ListedUnit[]>;
+  abstract list(
+    call: CallContext,
+    device: DeviceLocation,
+    query: { after?: UnitPosition; limit: number; minimumAgeMs: number },
+  ): Promise<ListedUnit[]>;
 
   abstract status(call: CallContext, device: DeviceLocation): Promise<DeviceStatus>;
 }

@@ -7,16 +7,22 @@ const FOREIGN = new Set(['HOLDFAST_CACHE', 'HOLDFAST_PEERS']);
  * The one reader of the environment. `schema` has the names without the `HOLDFAST_` prefix; a HOLDFAST_ variable that the
  * component does not know is refused, so that a misspelt setting is not silently a default.
  */
-export function readConfig<S extends z.ZodRawShape>(shape: S, env: NodeJS.ProcessEnv = process.env): z.infer<z.ZodObject<S>> {
+export function readConfig<S extends z.ZodRawShape>(
+  shape: S,
+  env: NodeJS.ProcessEnv = process.env,
+): z.infer<z.ZodObject<S>> {
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (name.startsWith('HOLDFAST_') && !FOREIGN.has(name) && value !== undefined && value !== '') given[name.slice('HOLDFAST_'.length)] = value;
+    if (name.startsWith('HOLDFAST_') && !FOREIGN.has(name) && value !== undefined && value !== '')
+      given[name.slice('HOLDFAST_'.length)] = value;
   }
   const parsed = z.strictObject(shape).safeParse(given);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
-      ? `unknown ${issue.keys.map((key) => `HOLDFAST_${key}`).join(', ')} (known: ${Object.keys(shape).map((key) => `HOLDFAST_${key}`).join(', ')})`
+      ? `unknown ${issue.keys.map((key) => `HOLDFAST_${key}`).join(', ')} (known: ${Object.keys(shape)
+          .map((key) => `HOLDFAST_${key}`)
+          .join(', ')})`
       : `HOLDFAST_${issue.path.join('.')}: ${issue.message}`,
   );
   throw new ConfigError(`the configuration is not valid: ${problems.join('; ')}`);
@@ -28,7 +34,10 @@ export class ConfigError extends Error {
 
 /** Shapes of settings that several components have. */
 export const setting = {
-  port: (fallback?: number) => (fallback === undefined ? z.coerce.number().int().min(0).max(65_535) : z.coerce.number().int().min(0).max(65_535).default(fallback)),
+  port: (fallback?: number) =>
+    fallback === undefined
+      ? z.coerce.number().int().min(0).max(65_535)
+      : z.coerce.number().int().min(0).max(65_535).default(fallback),
   host: z.string().default('127.0.0.1'),
   /** host:port */
   address: z.string().regex(/^[^:]+:\d+$/, 'must be host:port'),

@@ -1,6 +1,13 @@
 export { ConfigError, readConfig, setting } from './config.js';
 export { HealthState } from './health.js';
-export { answerJson, beginBody, bodyNotBegun, InternalHttpServer, type InternalHandler, type InternalHttpServerOptions } from './http/internal-http-server.js';
+export {
+  answerJson,
+  beginBody,
+  bodyNotBegun,
+  InternalHttpServer,
+  type InternalHandler,
+  type InternalHttpServerOptions,
+} from './http/internal-http-server.js';
 export { InternalAuthenticator } from './internal-auth.js';
 export { configureLog, log, type LogLevel } from './log.js';
 export { RpcClient } from './rpc/rpc-client.js';

@@ -51,7 +51,8 @@ export class InternalAuthenticator {
     secret: Buffer,
     private readonly clock: Clock = systemClock,
   ) {
-    if (secret.length < 32) throw new Error('the cluster secret must have at least 32 bytes: set HOLDFAST_CLUSTER_SECRET');
+    if (secret.length < 32)
+      throw new Error('the cluster secret must have at least 32 bytes: set HOLDFAST_CLUSTER_SECRET');
     this.key = createHmac('sha256', secret).update('holdfast internal calls, version 1').digest();
   }
 
@@ -75,7 +76,8 @@ export class InternalAuthenticator {
   accept(direction: 'call' | 'http', name: string, head: MessageHead, body: string, code: string): CallContext {
     if (!this.matches(code, this.code(direction, name, head, body))) throw new HoldfastError('Unauthenticated');
     const nowMs = this.clock.nowMs();
-    if (Math.abs(nowMs - head.sentAtMs) > WINDOW_MS || !this.seen.admit(head.nonce, nowMs)) throw new HoldfastError('Unauthenticated');
+    if (Math.abs(nowMs - head.sentAtMs) > WINDOW_MS || !this.seen.admit(head.nonce, nowMs))
+      throw new HoldfastError('Unauthenticated');
     const flow = FLOWS.find((name) => name === head.flow);
     const call = { requestId: head.requestId, deadline: Deadline.in(head.leftMs, this.clock) };
     return flow === undefined ? call : { ...call, flow };
@@ -103,7 +105,8 @@ export class InternalAuthenticator {
     if (typeof text !== 'string' || typeof code !== 'string') throw new HoldfastError('Unauthenticated');
     const [sentAt, nonce = '', left, requestId = '', flow = ''] = text.split(' ');
     const head = { sentAtMs: Number(sentAt), nonce, leftMs: Number(left), requestId, flow };
-    if (!Number.isSafeInteger(head.sentAtMs) || !Number.isSafeInteger(head.leftMs)) throw new HoldfastError('Unauthenticated');
+    if (!Number.isSafeInteger(head.sentAtMs) || !Number.isSafeInteger(head.leftMs))
+      throw new HoldfastError('Unauthenticated');
     return this.accept('http', `${method} ${path}`, head, '', code);
   }
 }

@@ -11,7 +11,13 @@ export function configureLog(options: { service: string; level: LogLevel }): voi
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack, ...(value.cause ? { cause: plain(value.cause) } : {}) };
+  if (value instanceof Error)
+    return {
+      name: value.name,
+      message: value.message,
+      stack: value.stack,
+      ...(value.cause ? { cause: plain(value.cause) } : {}),
+    };
   return typeof value === 'bigint' ? value.toString() : value;
 }
 

@@ -6,7 +6,12 @@ import type { InternalAuthenticator } from '../internal-auth.js';
 import { log } from '../log.js';
 
 /** Handles one request of the data plane. What it throws becomes a JSON error, or a destroyed socket after the head has gone. */
-export type InternalHandler = (request: IncomingMessage, response: ServerResponse, call: CallContext, match: RegExpExecArray) => Promise<void>;
+export type InternalHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  call: CallContext,
+  match: RegExpExecArray,
+) => Promise<void>;
 
 interface Route {
   readonly method: string;
@@ -63,7 +68,9 @@ export class InternalHttpServer {
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.options.port, this.options.host, () => resolve((this.server.address() as AddressInfo).port));
+      this.server.listen(this.options.port, this.options.host, () =>
+        resolve((this.server.address() as AddressInfo).port),
+      );
     });
   }
 
@@ -94,11 +101,15 @@ export class InternalHttpServer {
 
   private async ready(response: ServerResponse): Promise<void> {
     const missing = await this.options.health.missing();
-    answerJson(response, missing.length === 0 ? 200 : 503, { status: missing.length === 0 ? 'ready' : 'not ready', missing });
+    answerJson(response, missing.length === 0 ? 200 : 503, {
+      status: missing.length === 0 ? 'ready' : 'not ready',
+      missing,
+    });
   }
 
   private fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (!isHoldfastError(error)) log.error('internal request failed', { method: request.method, url: request.url, error });
+    if (!isHoldfastError(error))
+      log.error('internal request failed', { method: request.method, url: request.url, error });
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
@@ -106,7 +117,11 @@ export class InternalHttpServer {
     const known = isHoldfastError(error) ? error : new HoldfastError('InternalError');
     // What was not read of the body would be taken for the next request: the connection ends with this answer.
     if (!request.complete) response.setHeader('connection', 'close');
-    answerJson(response, known.status === 304 ? 412 : known.status, { code: known.code, message: known.message, details: known.details });
+    answerJson(response, known.status === 304 ? 412 : known.status, {
+      code: known.code,
+      message: known.message,
+      details: known.details,
+    });
   }
 }
 

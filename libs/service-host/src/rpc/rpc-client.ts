@@ -20,10 +20,15 @@ export class RpcClient {
   ) {
     const at = address.lastIndexOf(':');
     const serializer: Serializer = {
-      serialize: (packet: { pattern: string; id: string; data: OutgoingCall }) => callFrame(auth, packet.pattern, packet.id, packet.data.call, packet.data.body),
+      serialize: (packet: { pattern: string; id: string; data: OutgoingCall }) =>
+        callFrame(auth, packet.pattern, packet.id, packet.data.call, packet.data.body),
     };
     const deserializer: Deserializer = {
-      deserialize: (frame: AnswerFrame): IncomingResponse => ({ id: frame.id, isDisposed: true, response: this.receive(auth, frame) }),
+      deserialize: (frame: AnswerFrame): IncomingResponse => ({
+        id: frame.id,
+        isDisposed: true,
+        response: this.receive(auth, frame),
+      }),
     };
     this.client = new ClientTCP({
       host: address.slice(0, at),
@@ -43,7 +48,9 @@ export class RpcClient {
     if (leftMs <= 0) throw new HoldfastError('ServiceUnavailable', `${pattern}: no time left to call ${this.address}`);
     let answer: AnswerBody;
     try {
-      answer = await firstValueFrom(this.client.send<AnswerBody, OutgoingCall>(pattern, { call, body }).pipe(timeout(leftMs)));
+      answer = await firstValueFrom(
+        this.client.send<AnswerBody, OutgoingCall>(pattern, { call, body }).pipe(timeout(leftMs)),
+      );
     } catch (error) {
       if (isHoldfastError(error)) throw error;
       const what = error instanceof TimeoutError ? 'did not answer in time' : 'cannot be reached';
@@ -61,7 +68,13 @@ export class RpcClient {
     try {
       return receiveAnswer(auth, frame);
     } catch {
-      return { error: { code: 'Unauthenticated', message: `the answer of ${this.address} carries no valid authentication code`, details: {} } };
+      return {
+        error: {
+          code: 'Unauthenticated',
+          message: `the answer of ${this.address} carries no valid authentication code`,
+          details: {},
+        },
+      };
     }
   }
 }

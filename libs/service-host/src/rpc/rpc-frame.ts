@@ -25,31 +25,54 @@ export interface AnswerFrame {
 }
 
 /** What a handler of the server side is given: an authenticated call, or the reason why it is none. */
-export type ReceivedCall = { readonly call: CallContext; readonly body: unknown } | { readonly rejected: HoldfastError };
+export type ReceivedCall =
+  { readonly call: CallContext; readonly body: unknown } | { readonly rejected: HoldfastError };
 
 /** What travels back: the encoded output, or an error by its name. */
-export type AnswerBody = { ok: unknown } | { error: { code: ErrorName; message: string; details: Readonly<Record<string, string>> } };
+export type AnswerBody =
+  { ok: unknown } | { error: { code: ErrorName; message: string; details: Readonly<Record<string, string>> } };
 
 export function answerOfError(error: unknown): AnswerBody {
   const known = isHoldfastError(error) ? error : new HoldfastError('InternalError');
   return { error: { code: known.code, message: known.message, details: known.details } };
 }
 
-export function errorOfAnswer(error: { code: string; message: string; details?: Record<string, string> }): HoldfastError {
+export function errorOfAnswer(error: {
+  code: string;
+  message: string;
+  details?: Record<string, string>;
+}): HoldfastError {
   const code = Object.hasOwn(ERRORS, error.code) ? (error.code as ErrorName) : 'InternalError';
   return new HoldfastError(code, error.message, error.details ?? {});
 }
 
 /** 16-byte trace id and 8-byte span id made from the request id, for tools that speak W3C trace context. */
 function traceparentOf(requestId: string): string {
-  const hex = requestId.toLowerCase().replace(/[^0-9a-f]/g, '0').padStart(16, '0').slice(0, 16);
+  const hex = requestId
+    .toLowerCase()
+    .replace(/[^0-9a-f]/g, '0')
+    .padStart(16, '0')
+    .slice(0, 16);
   return `00-${hex.padStart(32, '0')}-${hex}-01`;
 }
 
-export function callFrame(auth: InternalAuthenticator, pattern: string, id: string, call: CallContext, body: unknown): CallFrame {
+export function callFrame(
+  auth: InternalAuthenticator,
+  pattern: string,
+  id: string,
+  call: CallContext,
+  body: unknown,
+): CallFrame {
   const head = auth.head(call);
   const text = JSON.stringify(body);
-  return { pattern, id, head, traceparent: traceparentOf(call.requestId), body: text, code: auth.code('call', `${pattern}#${id}`, head, text) };
+  return {
+    pattern,
+    id,
+    head,
+    traceparent: traceparentOf(call.requestId),
+    body: text,
+    code: auth.code('call', `${pattern}#${id}`, head, text),
+  };
 }
 
 export function receiveCall(auth: InternalAuthenticator, frame: CallFrame): ReceivedCall {
@@ -70,6 +93,7 @@ export function answerFrame(auth: InternalAuthenticator, id: string, body: Answe
 /** Errors: Unauthenticated (the answerer does not know the cluster's secret). */
 export function receiveAnswer(auth: InternalAuthenticator, frame: AnswerFrame): AnswerBody {
   const expected = auth.code('answer', frame.id, frame.head, frame.body);
-  if (!auth.matches(frame.code, expected)) throw new HoldfastError('Unauthenticated', 'the answer carries no valid authentication code');
+  if (!auth.matches(frame.code, expected))
+    throw new HoldfastError('Unauthenticated', 'the answer carries no valid authentication code');
   return JSON.parse(frame.body) as AnswerBody;
 }

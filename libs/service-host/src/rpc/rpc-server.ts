@@ -1,10 +1,23 @@
 import 'reflect-metadata';
 import { Controller, Inject, type Abstract, type Type } from '@nestjs/common';
-import { MessagePattern, Transport, type Deserializer, type MicroserviceOptions, type Serializer } from '@nestjs/microservices';
-import { HoldfastError, isHoldfastError, type CallContext, type MethodContract, type ServiceContract } from '@holdfast/contracts';
+import {
+  MessagePattern,
+  Transport,
+  type Deserializer,
+  type MicroserviceOptions,
+  type Serializer,
+} from '@nestjs/microservices';
+import { HoldfastError, isHoldfastError, methodsOf, type CallContext, type ServiceContract } from '@holdfast/contracts';
 import type { InternalAuthenticator } from '../internal-auth.js';
 import { log } from '../log.js';
-import { answerFrame, answerOfError, receiveCall, type AnswerBody, type CallFrame, type ReceivedCall } from './rpc-frame.js';
+import {
+  answerFrame,
+  answerOfError,
+  receiveCall,
+  type AnswerBody,
+  type CallFrame,
+  type ReceivedCall,
+} from './rpc-frame.js';
 
 type AnyMethod = (call: CallContext, input: unknown) => Promise<unknown>;
 
@@ -17,18 +30,22 @@ export function rpcServerOptions(auth: InternalAuthenticator, host: string, port
   };
   const serializer: Serializer = {
     serialize(packet: { id: string; response?: AnswerBody; err?: unknown }) {
-      const body = packet.response ?? answerOfError(new HoldfastError('NotImplemented', `no such method: ${String(packet.err)}`));
+      const body =
+        packet.response ?? answerOfError(new HoldfastError('NotImplemented', `no such method: ${String(packet.err)}`));
       return answerFrame(auth, packet.id, body);
     },
   };
-  return { transport: Transport.TCP, options: { host, port, serializer, deserializer, maxBufferSize: 64 * 1024 * 1024 } };
+  return {
+    transport: Transport.TCP,
+    options: { host, port, serializer, deserializer, maxBufferSize: 64 * 1024 * 1024 },
+  };
 }
 
 /**
  * A Nest controller with one message handler per method of the contract (`metadata.commitObject`), each of which decodes,
  * calls the port and encodes. Made from the same data as the remote adapter.
  */
-export function rpcControllerOf<M extends Record<string, MethodContract<never, unknown>>>(
+export function rpcControllerOf<M>(
   contract: ServiceContract<M>,
   token: Abstract<unknown> | Type<unknown>,
 ): Type<unknown> {
@@ -39,13 +56,14 @@ export function rpcControllerOf<M extends Record<string, MethodContract<never, u
   Inject(token)(RpcController, undefined, 0);
   Reflect.defineMetadata('design:paramtypes', [Object], RpcController);
   Controller()(RpcController);
-  for (const [method, schema] of Object.entries(contract.methods)) {
+  for (const [method, schema] of methodsOf(contract)) {
     const pattern = `${contract.name}.${method}`;
     const handler = async function (this: RpcController, received: ReceivedCall): Promise<AnswerBody> {
       try {
         if ('rejected' in received) throw received.rejected;
         const input = schema.input.decode(received.body, method);
-        if (received.call.deadline.passed) throw new HoldfastError('ServiceUnavailable', 'the deadline had passed before the call began');
+        if (received.call.deadline.passed)
+          throw new HoldfastError('ServiceUnavailable', 'the deadline had passed before the call began');
         const output = await this.port[method](received.call, input);
         return { ok: schema.output.encode(output, method) };
       } catch (error) {
