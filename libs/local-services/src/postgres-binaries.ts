@@ -50,7 +50,8 @@ export async function preparePostgresBinaries(
   throw new LocalServiceError(
     'BinaryMissing',
     `The Postgres programs run neither in ${packageFolder} (${reasonInPlace}) nor in their copy ${copy} ` +
-      `(${reasonInCopy}). Remove the copy to have it made again, or set DATABASE_URL to a Postgres of your own.`,
+      `(${reasonInCopy}). Make every parent folder of one of them passable (chmod a+x), remove the copy to have it ` +
+      'made again, or set DATABASE_URL to a Postgres of your own.',
   );
 }
 
@@ -119,7 +120,8 @@ async function copyPackage(source: string, target: string, reason: string): Prom
   const parent = dirname(target);
   const temporary = `${target}.new-${process.pid}-${Math.random().toString(36).slice(2)}`;
   try {
-    if (!existsSync(parent)) await mkdir(parent, { recursive: true, mode: 0o755 });
+    // The mode of mkdir is cut by the umask; one made earlier keeps the mode that somebody chose for it.
+    if ((await mkdir(parent, { recursive: true })) !== undefined) await chmod(parent, 0o755);
     await mkdir(temporary);
     await cp(join(source, 'native'), join(temporary, 'native'), { recursive: true, verbatimSymlinks: true });
     await completePackage(temporary).catch((error: unknown) => {
