@@ -1,15 +1,18 @@
 // One configuration, four slices by file name: *.spec.ts (unit), *.contract.spec.ts, *.integration.spec.ts, e2e/*.e2e.ts.
 const transform = {
-  '^.+\\.ts$': ['@swc/jest', {
-    jsc: {
-      target: 'es2023',
-      parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true },
-      keepClassNames: true,
+  '^.+\\.ts$': [
+    '@swc/jest',
+    {
+      jsc: {
+        target: 'es2023',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        keepClassNames: true,
+      },
+      module: { type: 'es6' },
+      sourceMaps: 'inline',
     },
-    module: { type: 'es6' },
-    sourceMaps: 'inline',
-  }],
+  ],
 };
 const base = {
   testEnvironment: 'node',

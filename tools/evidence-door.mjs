@@ -17,7 +17,11 @@ const sizes = ['quick', 'full'];
 
 function git(...args) {
   // A checkout may belong to another user than the one who asks.
-  return execFileSync('git', ['-c', 'safe.directory=*', ...args], { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
+  return execFileSync('git', ['-c', 'safe.directory=*', ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: 'pipe',
+  }).trim();
 }
 
 /** The commit that was measured, with -dirty when tracked files differ from it; 'unknown' outside a repository. */
@@ -75,7 +79,13 @@ function printTable(rows) {
   const columns = Object.keys(rows[0]);
   const lines = [columns, ...rows.map((row) => columns.map((column) => String(row[column] ?? '')))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index].length)));
-  for (const line of lines) console.log(line.map((cell, index) => cell.padEnd(widths[index])).join('  ').trimEnd());
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, index) => cell.padEnd(widths[index]))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 function printJson(facts) {
@@ -92,7 +102,8 @@ function abortOnSignals() {
 async function attempt(folder, { name, size, seed }, signal) {
   const log = (...parts) => console.log(...parts);
   try {
-    if (!existsSync(join(folder, `${name}.mjs`))) throw new Error(`no such name; there are ${namesIn(folder).join(', ')}`);
+    if (!existsSync(join(folder, `${name}.mjs`)))
+      throw new Error(`no such name; there are ${namesIn(folder).join(', ')}`);
     const module = await load(folder, name);
     const facts = await module.run({ size, seed, log, signal });
     return signal.aborted ? { ...facts, error: 'interrupted' } : facts;

@@ -100,7 +100,9 @@ function mustBeWritable(root) {
   try {
     accessSync(root, constants.W_OK);
   } catch {
-    throw new Error(`packages are missing and ${root} cannot be written by this user: install as its owner, or clone anew`);
+    throw new Error(
+      `packages are missing and ${root} cannot be written by this user: install as its owner, or clone anew`,
+    );
   }
 }
 

@@ -76,7 +76,8 @@ function parseArgs(args) {
   if (at === -1) return { wanted: groups.flatMap((group) => group.slices), userArgs: args };
   const wanted = (args[at + 1] ?? '').split(',');
   const unknown = wanted.filter((slice) => !groups.some((group) => group.slices.includes(slice)));
-  if (unknown.length > 0) throw new Error(`--slice wants some of unit,contract,integration,e2e, not '${unknown.join(',')}'`);
+  if (unknown.length > 0)
+    throw new Error(`--slice wants some of unit,contract,integration,e2e, not '${unknown.join(',')}'`);
   return { wanted, userArgs: args.toSpliced(at, 2) };
 }
 

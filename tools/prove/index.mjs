@@ -7,7 +7,8 @@ const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 
 function judge(answered) {
   const facts = { trials: 0, failures: 0, ...answered };
-  if (!isCount(facts.trials) || !isCount(facts.failures)) return { facts, refusal: 'trials and failures are not counts' };
+  if (!isCount(facts.trials) || !isCount(facts.failures))
+    return { facts, refusal: 'trials and failures are not counts' };
   if (facts.error !== undefined) return { facts, refusal: facts.error };
   if (facts.trials === 0) return { facts, refusal: 'no trial was made' };
   if (facts.failures > 0) return { facts, refusal: `${facts.failures} of ${facts.trials} trials failed` };
