@@ -1,0 +1,17 @@
+import { HoldfastError } from '@holdfast/contracts';
+
+/** What is wrong with a policy: not JSON or not the grammar, too long, or a part of the grammar that is not served yet. */
+export type PolicyFault = 'malformed' | 'too-large' | 'not-served';
+
+/** A policy document that was refused. On every wire it is InvalidArgument; the details name the fault and the place. */
+export class PolicyError extends HoldfastError {
+  constructor(
+    readonly fault: PolicyFault,
+    /** Where in the document: `Statement[2].Action[0]`; `document` for the whole. */
+    readonly place: string,
+    readonly problem: string,
+  ) {
+    super('InvalidArgument', `The policy is not valid at ${place}: ${problem}.`, { Fault: fault, Place: place });
+    this.name = 'PolicyError';
+  }
+}

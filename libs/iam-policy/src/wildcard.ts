@@ -1,0 +1,126 @@
+/**
+ * Matching of `*` (any characters, none too) and `?` (exactly one), in time that a hostile pattern cannot stretch.
+ *
+ * `*` cuts a pattern into pieces. The first and the last are held against the ends of the text; each piece between is
+ * looked for leftmost, behind the one before, and never again: leftmost is always right, so nothing is tried twice. A piece
+ * without `?` is searched by Knuth-Morris-Pratt, two steps per character of text; one with `?` by Shift-And, which keeps 32
+ * places of the piece in one word: one step per character and word. So a match costs at most
+ * `2 * text + text * piece / 32` steps, where backtracking over the last star costs `text * pattern`.
+ * Characters are UTF-16 units: `?` stands for one of them.
+ */
+interface Piece {
+  readonly text: string;
+  /** Finds the piece in text[from..end), or -1. Absent for a piece that is only held against an end. */
+  readonly find: (text: string, from: number, end: number, work: MatchWork) => number;
+}
+
+export interface CompiledWildcard {
+  readonly head: string;
+  /** Absent when the pattern has no `*`: then the head is the whole. */
+  readonly tail?: string;
+  readonly middle: readonly Piece[];
+  /** Text shorter than this cannot match. */
+  readonly lengthMin: number;
+}
+
+/** Steps that searches have taken, for the test of the bound. */
+export interface MatchWork {
+  steps: number;
+}
+
+export function compileWildcard(pattern: string): CompiledWildcard {
+  const [head, ...rest] = pattern.split('*');
+  const tail = rest.pop();
+  const middle: Piece[] = rest.filter((text) => text !== '').map((text) => ({ text, find: searchFor(text) }));
+  const lengthMin = middle.reduce((sum, piece) => sum + piece.text.length, head.length + (tail?.length ?? 0));
+  return { head, tail, middle, lengthMin };
+}
+
+export function matchWildcard(pattern: CompiledWildcard, text: string, work: MatchWork = { steps: 0 }): boolean {
+  const { head, tail, middle, lengthMin } = pattern;
+  if (text.length < lengthMin) return false;
+  if (tail === undefined) return text.length === head.length && fitsAt(head, text, 0, work);
+  const end = text.length - tail.length;
+  if (!fitsAt(head, text, 0, work) || !fitsAt(tail, text, end, work)) return false;
+  let from = head.length;
+  for (const piece of middle) {
+    const at = piece.find(text, from, end, work);
+    if (at === -1) return false;
+    from = at + piece.text.length;
+  }
+  return true;
+}
+
+const QUESTION_MARK = 0x3f;
+
+function fitsAt(piece: string, text: string, at: number, work: MatchWork): boolean {
+  if (!piece.includes('?')) return text.startsWith(piece, at);
+  work.steps += piece.length;
+  for (let i = 0; i < piece.length; i++) {
+    const wanted = piece.charCodeAt(i);
+    if (wanted !== QUESTION_MARK && wanted !== text.charCodeAt(at + i)) return false;
+  }
+  return true;
+}
+
+function searchFor(piece: string): Piece['find'] {
+  if (!piece.includes('?')) return searchLiteral(piece);
+  // Question marks alone fit wherever there is room.
+  if (/^\?+$/.test(piece)) return (_text, from, end) => (from + piece.length <= end ? from : -1);
+  return searchWithHoles(piece);
+}
+
+/** Knuth-Morris-Pratt: after a mismatch the table tells how much of the piece has been seen already. */
+function searchLiteral(piece: string): Piece['find'] {
+  const borders = new Uint16Array(piece.length);
+  for (let i = 1, seen = 0; i < piece.length; i++) {
+    while (seen > 0 && piece.charCodeAt(i) !== piece.charCodeAt(seen)) seen = borders[seen - 1];
+    if (piece.charCodeAt(i) === piece.charCodeAt(seen)) seen++;
+    borders[i] = seen;
+  }
+  return (text, from, end, work) => {
+    let seen = 0;
+    for (let i = from; i < end; i++) {
+      const character = text.charCodeAt(i);
+      for (; seen > 0 && character !== piece.charCodeAt(seen); seen = borders[seen - 1]) work.steps++;
+      work.steps++;
+      if (character === piece.charCodeAt(seen)) seen++;
+      if (seen === piece.length) return i + 1 - piece.length;
+    }
+    return -1;
+  };
+}
+
+/** Shift-And: bit i of the state is set while the last i+1 characters fit the first i+1 of the piece. */
+function searchWithHoles(piece: string): Piece['find'] {
+  const words = Math.ceil(piece.length / 32);
+  const anyCharacter = new Uint32Array(words);
+  const masks = new Map<number, Uint32Array>();
+  for (let i = 0; i < piece.length; i++) {
+    const character = piece.charCodeAt(i);
+    if (character === QUESTION_MARK) anyCharacter[i >>> 5] |= 1 << (i & 31);
+    else if (!masks.has(character)) masks.set(character, new Uint32Array(words));
+  }
+  for (const mask of masks.values()) mask.set(anyCharacter);
+  for (let i = 0; i < piece.length; i++) {
+    const mask = masks.get(piece.charCodeAt(i));
+    if (mask !== undefined) mask[i >>> 5] |= 1 << (i & 31);
+  }
+  const lastWord = words - 1;
+  const lastBit = 1 << ((piece.length - 1) & 31);
+  return (text, from, end, work) => {
+    const state = new Uint32Array(words);
+    for (let i = from; i < end; i++) {
+      const mask = masks.get(text.charCodeAt(i)) ?? anyCharacter;
+      let carry = 1;
+      for (let word = 0; word < words; word++) {
+        const shifted = (state[word] << 1) | carry;
+        carry = state[word] >>> 31;
+        state[word] = shifted & mask[word];
+      }
+      work.steps += words;
+      if ((state[lastWord] & lastBit) !== 0) return i + 1 - piece.length;
+    }
+    return -1;
+  };
+}
