@@ -64,7 +64,7 @@ export { ObjectData, type ReadRange, type WriteTarget } from './object-data.port
 export { IntentBus, IntentHandler, IntentSchema, type Intent } from './outbox.js';
 export { RedundancyProfileSchema, type RedundancyProfile } from './redundancy.js';
 export { s, type Infer, type Schema } from './schema.js';
-export { SEED_FLOWS, type Component, type FlowName, type FlowStep } from './seed-flows.js';
+export { flowOfRequest, SEED_FLOWS, type Component, type FlowName, type FlowStep } from './seed-flows.js';
 export {
   defineService,
   methodsOf,

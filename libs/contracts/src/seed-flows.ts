@@ -81,3 +81,16 @@ export const SEED_FLOWS: Readonly<Record<FlowName, readonly FlowStep[]>> = {
     step(15, 'load-balancer', LB, USER, 'object response'),
   ],
 };
+
+/** Which flow a request walks, from its method and raw target alone; undefined for all other operations. */
+export function flowOfRequest(method: string, target: string): FlowName | undefined {
+  const queryAt = target.indexOf('?');
+  const path = queryAt < 0 ? target : target.slice(0, queryAt);
+  if (path.startsWith('/_holdfast/') || path.startsWith('/minio/')) return undefined;
+  const keyAt = path.indexOf('/', 1);
+  const hasKey = keyAt > 0 && keyAt < path.length - 1;
+  if (method === 'GET' && hasKey) return 'object-download';
+  if (method === 'PUT' && hasKey) return 'object-creation';
+  if (method === 'PUT' && path.length > 1 && !hasKey && queryAt < 0) return 'bucket-creation';
+  return undefined;
+}

@@ -1,1 +1,2 @@
-export {};
+export { BackendPool } from './backend-pool.js';
+export { ReverseProxy, type ReverseProxyOptions } from './reverse-proxy.js';
