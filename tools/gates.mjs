@@ -1,0 +1,79 @@
+// `npm run check [-- GATE…]`: the gates that need no running service, each an Nx target of the root project, two at a
+// time. Prints one line per gate and what a failed one said; exit 1 when any failed. `.ci/run` calls the same.
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const nx = join(root, 'node_modules', '.bin', 'nx');
+
+/** Slowest first: they overlap with the rest. */
+const gates = {
+  lint: ['run', 'holdfast:lint'],
+  boundaries: ['run', 'holdfast:boundaries'],
+  typecheck: ['run', 'holdfast:typecheck'],
+  format: ['run', 'holdfast:format'],
+  build: ['run-many', '-t', 'build'],
+  'dead-code': ['run', 'holdfast:dead-code'],
+};
+
+const env = { ...process.env, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NX_TUI: 'false', NX_PERF_LOGGING: 'false' };
+const running = new Set();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    for (const child of running) child.kill(signal);
+    process.exitCode = 1;
+    waiting.length = 0;
+  });
+}
+
+/** Without colour codes and the frame that Nx draws around a command. */
+function plain(text) {
+  const lines = text.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n');
+  const frame =
+    /^\s*(> nx run .*|NX {2,}.*|Run duration:.*|Cache:.*|Critical path:.*|Recoverable time:.*|Failed tasks:|- .*:[a-z-]+|Hint: .*|Warning: command .*)$/;
+  return lines
+    .filter((line) => !frame.test(line))
+    .join('\n')
+    .replaceAll(/\n{3,}/g, '\n\n')
+    .trim();
+}
+
+function runGate(name) {
+  return new Promise((resolve) => {
+    const startedAtMs = performance.now();
+    const child = spawn(process.execPath, [nx, ...gates[name], '--outputStyle=static'], { cwd: root, env });
+    running.add(child);
+    const chunks = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', (error) => chunks.push(Buffer.from(`cannot start nx: ${error.message}`)));
+    child.on('close', (code) => {
+      running.delete(child);
+      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+      resolve({ name, passed: code === 0, seconds, output: plain(Buffer.concat(chunks).toString('utf8')) });
+    });
+  });
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(gates, name));
+if (unknown.length > 0) {
+  console.error(`no gate '${unknown.join(' ')}'; there are ${Object.keys(gates).join(', ')}`);
+  process.exit(2);
+}
+const waiting = asked.length > 0 ? [...new Set(asked)] : Object.keys(gates);
+const failed = [];
+
+async function drain() {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    const result = await runGate(name);
+    console.log(`${result.passed ? 'ok    ' : 'FAILED'} ${name.padEnd(11)} ${result.seconds.padStart(6)} s`);
+    if (!result.passed) failed.push(result);
+  }
+}
+
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, drain));
+for (const { name, output } of failed) console.log(`\n== ${name}\n${output}`);
+console.log(failed.length === 0 ? '\nall gates passed' : `\nfailed: ${failed.map(({ name }) => name).join(', ')}`);
+if (failed.length > 0) process.exitCode = 1;
