@@ -75,5 +75,5 @@ async function drain() {
 
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, drain));
 for (const { name, output } of failed) console.log(`\n== ${name}\n${output}`);
-console.log(failed.length === 0 ? '\nall gates passed' : `\nfailed: ${failed.map(({ name }) => name).join(', ')}`);
+console.log(failed.length === 0 ? '\nno gate failed' : `\nfailed: ${failed.map(({ name }) => name).join(', ')}`);
 if (failed.length > 0) process.exitCode = 1;
