@@ -30,6 +30,8 @@ const ACTION = /^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/;
 /** arn:partition:service:region:account:resource, wildcards anywhere. */
 const ARN = /^arn(:[^:]*){4}:/;
 const CONTROL_CHARACTER = /\p{Cc}/u;
+/** Half of a character outside the basic plane: no encoding to UTF-8 keeps it. */
+const LONE_SURROGATE = /\p{Cs}/u;
 
 /** Errors: PolicyError. */
 export function parsePolicy(text: string): PolicyDocument {
@@ -51,7 +53,7 @@ export function parsePolicy(text: string): PolicyDocument {
 }
 
 function parseJson(text: string): unknown {
-  if (!text.isWellFormed()) throw malformed('document', 'expected well-formed Unicode');
+  if (LONE_SURROGATE.test(text)) throw malformed('document', 'expected well-formed Unicode');
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -80,7 +82,9 @@ function checkResource(resource: string, place: string): void {
   if (resource.includes('${')) throw new PolicyError('not-served', place, 'policy variables are not served yet');
   if (resource !== '*' && !ARN.test(resource))
     throw malformed(place, 'expected * or arn:partition:service:region:account:resource');
-  if (CONTROL_CHARACTER.test(resource)) throw malformed(place, 'expected no control characters');
+  if (CONTROL_CHARACTER.test(resource) || LONE_SURROGATE.test(resource)) {
+    throw malformed(place, 'expected neither control characters nor halves of surrogate pairs');
+  }
 }
 
 function listAt(given: unknown, place: string, check: (value: string, place: string) => void): string[] {
