@@ -8,6 +8,8 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorReason } from './error-facts.js';
+import { findProgram } from './find-program.js';
 import { LocalServiceError } from './local-service-error.js';
 import type { StopStep } from './process-table.js';
 
@@ -44,15 +46,16 @@ export interface ChildCommand {
   readonly onLog?: (line: string) => void;
 }
 
-let deathSignalSupport: Promise<boolean> | undefined;
+let deathSignalTool: Promise<string | undefined> | undefined;
 
-/** Whether util-linux's setpriv is there (busybox has one that does not know the option). */
-function supportsDeathSignal(): Promise<boolean> {
-  deathSignalSupport ??= new Promise((resolve) => {
-    if (process.platform !== 'linux') resolve(false);
-    else execFile('setpriv', ['--pdeathsig=INT', 'true'], (error) => resolve(error === null));
+/** The path of util-linux's setpriv; undefined without it (busybox has one that does not know the option). */
+function findDeathSignalTool(): Promise<string | undefined> {
+  deathSignalTool ??= new Promise((resolve) => {
+    const path = process.platform === 'linux' ? findProgram('setpriv', process.env) : undefined;
+    if (path === undefined) resolve(undefined);
+    else execFile(path, ['--pdeathsig=INT', 'true'], (error) => resolve(error === null ? path : undefined));
   });
-  return deathSignalSupport;
+  return deathSignalTool;
 }
 
 export class ChildService {
@@ -73,10 +76,9 @@ export class ChildService {
 
   /** @throws LocalServiceError when the program cannot be executed */
   static async spawn(command: ChildCommand): Promise<ChildService> {
-    const wrapped = await supportsDeathSignal();
-    const file = wrapped ? 'setpriv' : command.file;
-    const prefix = wrapped ? [`--pdeathsig=${command.deathSignal.slice(3)}`, command.file] : [];
-    const child = spawn(file, [...prefix, ...command.args], {
+    const tool = await findDeathSignalTool();
+    const prefix = tool === undefined ? [] : [`--pdeathsig=${command.deathSignal.slice(3)}`, command.file];
+    const child = spawn(tool ?? command.file, [...prefix, ...command.args], {
       cwd: command.cwd,
       env: command.env,
       detached: true,
@@ -86,10 +88,8 @@ export class ChildService {
     try {
       await once(child, 'spawn');
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new LocalServiceError('StartFailed', `${command.name} (${command.file}) does not start: ${reason}`, {
-        cause: error,
-      });
+      const message = `${command.name} (${command.file}) does not start: ${errorReason(error)}`;
+      throw new LocalServiceError('StartFailed', message, { cause: error });
     }
     return new ChildService(child, command, child.pid as number);
   }
@@ -145,7 +145,10 @@ export class ChildService {
       timer.abort();
     }
     if (!this.ended) {
-      throw new LocalServiceError('StartFailed', `${this.command.name} (process ${this.pid}) does not end.`);
+      throw new LocalServiceError(
+        'StopFailed',
+        `${this.command.name} (process ${this.pid}) does not end, not even by SIGKILL: look at its disk.`,
+      );
     }
     await this.exited;
   }

@@ -17,3 +17,7 @@ export {
   type ResolveKafkaOptions,
   type StartKafkaOptions,
 } from './kafka.js';
+export { clusterSecret, rootCredentials, type RootCredentials } from './first-start.js';
+export { claimFolder, makeFolder } from './service-folder.js';
+export { parseStartOptions, type StartDefaults, type StartOptions } from './start-options.js';
+export { welcomeText, type Welcome } from './welcome.js';

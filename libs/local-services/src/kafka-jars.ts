@@ -9,8 +9,10 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { delimiter, dirname, join } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { runToEnd } from './child-service.js';
+import { errorCode, errorReason } from './error-facts.js';
+import { findProgram } from './find-program.js';
 import { LocalServiceError } from './local-service-error.js';
-import { errorCode, folderError } from './service-folder.js';
+import { folderError } from './service-folder.js';
 
 const ELSEWHERE = 'or set KAFKA_BROKERS=host:port to a Kafka that runs elsewhere';
 
@@ -39,17 +41,11 @@ export async function readJarSources(): Promise<JarSources> {
   return { list: JSON.parse(text) as KafkaJarList, cache: cacheFolder(), environment: process.env };
 }
 
-/** The first executable of this name in PATH. */
-function findInPath(name: string, environment: NodeJS.ProcessEnv): string | undefined {
-  const folders = (environment.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-}
-
 /** The machine's java. @throws LocalServiceError `BinaryMissing` that says what to install */
 export function findJava(environment: NodeJS.ProcessEnv): string {
   const home = environment.JAVA_HOME;
   const fromHome = home === undefined || home === '' ? undefined : join(home, 'bin', 'java');
-  const found = fromHome !== undefined && existsSync(fromHome) ? fromHome : findInPath('java', environment);
+  const found = fromHome !== undefined && existsSync(fromHome) ? fromHome : findProgram('java', environment);
   if (found !== undefined) return found;
   throw new LocalServiceError(
     'BinaryMissing',
@@ -100,7 +96,7 @@ async function fetchJars(
   onProgress: ((message: string) => void) | undefined,
 ): Promise<void> {
   const { list, environment } = sources;
-  const maven = findInPath('mvn', environment);
+  const maven = findProgram('mvn', environment);
   if (maven === undefined) {
     throw new LocalServiceError(
       'BinaryMissing',
@@ -138,11 +134,10 @@ async function runMaven(maven: string, folder: string, environment: NodeJS.Proce
       deathSignal: 'SIGTERM',
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new LocalServiceError(
       'BinaryMissing',
       `Apache Kafka could not be fetched. Check the network and Maven's settings (~/.m2/settings.xml), ${ELSEWHERE}. ` +
-        reason,
+        errorReason(error),
       { cause: error },
     );
   }

@@ -11,6 +11,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChildService, runToEnd, type ServiceExit } from './child-service.js';
+import { errorReason } from './error-facts.js';
 import { findFreePort, isPortFree } from './free-port.js';
 import { findJava, prepareKafkaJars, readJarSources, type JarSources } from './kafka-jars.js';
 import { probeKafka } from './kafka-probe.js';
@@ -94,7 +95,9 @@ export async function resolveKafka(options: ResolveKafkaOptions): Promise<Resolv
   const brokers = parseBrokers(kafkaBrokers);
   const probes = brokers.map(({ host, port }) => probeKafka(host, port, EXTERNAL_PROBE_TIMEOUT_MS));
   await Promise.any(probes).catch((error: AggregateError) => {
-    const reasons = error.errors.map((reason: Error, index: number) => `${brokers[index].text}: ${reasonOf(reason)}`);
+    const reasons = error.errors.map(
+      (reason: unknown, index: number) => `${brokers[index].text}: ${errorReason(reason)}`,
+    );
     throw new LocalServiceError(
       'NotReachable',
       `No broker of KAFKA_BROKERS answers (${reasons.join('; ')}). Start that Kafka, correct the list, or unset ` +
@@ -104,10 +107,6 @@ export async function resolveKafka(options: ResolveKafkaOptions): Promise<Resolv
   });
   const texts = brokers.map(({ text }) => text);
   return { external: true, brokers: texts, stop: async () => undefined, exited: new Promise(() => undefined) };
-}
-
-function reasonOf(error: Error): string {
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
 function parseBrokers(list: string): { host: string; port: number; text: string }[] {

@@ -1,6 +1,14 @@
 /** What kept a local service from running. Programs branch on the code; the message says what to do. */
 export type LocalServiceErrorCode =
-  'PortTaken' | 'NotPermitted' | 'InUse' | 'BinaryMissing' | 'DamagedFile' | 'NotReachable' | 'TooOld' | 'StartFailed';
+  | 'PortTaken'
+  | 'NotPermitted'
+  | 'InUse'
+  | 'BinaryMissing'
+  | 'DamagedFile'
+  | 'NotReachable'
+  | 'TooOld'
+  | 'StartFailed'
+  | 'StopFailed';
 
 /** An operating error of a local Postgres or Kafka. The message names the cause and the way to fix it. */
 export class LocalServiceError extends Error {

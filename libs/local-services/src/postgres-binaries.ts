@@ -12,8 +12,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from './cache-folder.js';
 import type { SystemUser } from './child-service.js';
+import { errorCode, errorReason } from './error-facts.js';
 import { LocalServiceError } from './local-service-error.js';
-import { errorCode } from './service-folder.js';
 
 const PROGRAMS = ['postgres', 'initdb'] as const;
 const ROOT_CACHE = '/var/lib/holdfast';
@@ -130,13 +130,13 @@ async function copyPackage(source: string, target: string, reason: string): Prom
     await openToEveryone(temporary);
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     // Another starter was faster: its copy is as good.
     if (['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) return;
     throw new LocalServiceError(
       'BinaryMissing',
       `The Postgres programs in ${source} cannot be run there (${reason}), and copying them to ${target} failed: ` +
-        `${error instanceof Error ? error.message : String(error)}. Let this user write there, make every parent ` +
+        `${errorReason(error)}. Let this user write there, make every parent ` +
         `folder of the checkout passable (chmod a+x), or set DATABASE_URL to a Postgres of your own.`,
       { cause: error },
     );

@@ -16,6 +16,7 @@ import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/p
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChildService, runToEnd, type ServiceExit, type SystemUser } from './child-service.js';
+import { errorReason } from './error-facts.js';
 import { LocalServiceError } from './local-service-error.js';
 import { preparePostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 import { choosePostgresUser } from './postgres-user.js';
@@ -337,7 +338,7 @@ async function makeUsable(site: Site, server: ChildService, url: string, port: n
     await ensureDatabase(url);
   } catch (error) {
     await server.stop(STOP_LADDER);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorReason(error);
     const hint = reason.includes('password') ? ` ${join(site.directory, 'password')} is not the one of this data.` : '';
     throw new LocalServiceError(
       'StartFailed',

@@ -4,16 +4,13 @@
  */
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from './error-facts.js';
 import { findFreePort, isPortFree } from './free-port.js';
 import { LocalServiceError } from './local-service-error.js';
 import { identify, isSameProcessRunning, readIdentity } from './process-table.js';
 
 const OWNER_FILE = 'owner.json';
 const CLAIM_ATTEMPTS = 3;
-
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /** Makes the folder (mode 700) with its parents. @throws LocalServiceError that names it */
 export async function makeFolder(path: string): Promise<void> {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { errorCode, errorReason } from '../error-facts.js';
 import { LocalServiceError } from '../local-service-error.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -16,17 +17,13 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 /** Makes the database that `url` names when the server does not have it, and shows that it answers. */
 export async function ensureDatabase(url: string): Promise<void> {
   const select = (client: pg.Client) => client.query('SELECT 1');
   try {
     await withClient(url, select);
   } catch (error) {
-    if (codeOf(error) !== '3D000') throw error;
+    if (errorCode(error) !== '3D000') throw error;
     const { pathname } = new URL(url);
     const maintenance = new URL(url);
     maintenance.pathname = '/postgres';
@@ -73,8 +70,8 @@ function describe(url: string): string {
 }
 
 function explain(error: unknown): string {
-  const reason = error instanceof Error ? error.message || codeOf(error) : String(error);
-  switch (codeOf(error)) {
+  const reason = errorReason(error);
+  switch (errorCode(error)) {
     case 'ECONNREFUSED':
       return 'nothing listens there. Start that Postgres or correct host and port.';
     case 'ENOTFOUND':
