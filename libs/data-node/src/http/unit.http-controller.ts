@@ -1,0 +1,118 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HoldfastError, LIMITS, type CallContext, type DeviceLocation } from '@holdfast/contracts';
+import { answerJson, beginBody, type InternalHttpServer } from '@holdfast/service-host';
+import { ByteBudget } from '../byte-budget.js';
+import type { LocalUnitStore, UnitReadCall } from '../local-unit-store.js';
+import {
+  FreeRequestSchema,
+  headerField,
+  headerOfQuery,
+  ListAnswerSchema,
+  ListRequestSchema,
+  readJsonBody,
+  STATUS_PATH,
+  UNIT_HEADER_FIELD,
+  UNIT_PATH,
+  UnitQuery,
+} from './unit-wire.codec.js';
+
+const READ_BUFFER_BYTES = 64 * 1024 * 1024;
+
+/** Node and address of a device are the caller's business; here only its id counts. */
+const here = (deviceId: string): DeviceLocation => ({ deviceId, nodeId: '', address: '' });
+
+/** The units of this process for callers in other processes. */
+export class UnitHttpController {
+  /** Answers wait here before their bytes are read, so that slow callers cannot fill the memory. */
+  private readonly readBuffers: ByteBudget;
+
+  constructor(
+    private readonly units: LocalUnitStore,
+    options: { readBufferBytes?: number } = {},
+  ) {
+    this.readBuffers = new ByteBudget(options.readBufferBytes ?? READ_BUFFER_BYTES);
+  }
+
+  mount(server: InternalHttpServer): void {
+    server.route('PUT', UNIT_PATH, (request, response, call, match) => this.write(request, response, call, match));
+    server.route('GET', UNIT_PATH, (request, response, call, match) => this.read(request, response, call, match));
+    server.route('POST', /^\/units\/free$/, (request, response, call) => this.free(request, response, call));
+    server.route('POST', /^\/units\/list$/, (request, response, call) => this.list(request, response, call));
+    server.route('GET', STATUS_PATH, async (_request, response, call, match) => {
+      answerJson(response, 200, await this.units.status(call, here(match[1])));
+    });
+  }
+
+  private async write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: CallContext,
+    match: RegExpExecArray,
+  ): Promise<void> {
+    const query = new UnitQuery(request.url ?? '');
+    const header = headerOfQuery(match[2], Number(match[3]), query);
+    const epoch = BigInt(query.digits('epoch'));
+    if (request.headers['content-length'] !== String(header.unitSizeBytes))
+      throw new HoldfastError('IncompleteBody', 'the request announces another number of bytes than its unit has');
+    // The store pulls only after it has claimed space: until then a sender that waits for 100 Continue sends nothing.
+    const receipt = await this.units.write(call, here(match[1]), header, epoch, () => beginBody(request, response));
+    answerJson(response, 200, { epoch: String(receipt.epoch), deviceGeneration: receipt.deviceGeneration });
+  }
+
+  private async read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: CallContext,
+    match: RegExpExecArray,
+  ): Promise<void> {
+    const query = new UnitQuery(request.url ?? '');
+    const lengthBytes = Math.min(query.count('length'), LIMITS.chunkBytesMax);
+    const copy = query.text('copy') === 'secondary' ? 'secondary' : 'primary';
+    const counted = lengthBytes > LIMITS.inlineUnitBytesMax ? lengthBytes : 0;
+    if (counted > 0) await this.readBuffers.take(counted, call.deadline);
+    try {
+      const readCall: UnitReadCall = { ...call, copy };
+      const position = { chunkId: match[2], unitIndex: Number(match[3]) };
+      const found = await this.units.read(readCall, here(match[1]), position, query.count('offset'), lengthBytes);
+      if (found === undefined) {
+        response.writeHead(204, { [UNIT_HEADER_FIELD]: 'absent' }).end();
+        return;
+      }
+      response.writeHead(200, {
+        'content-length': found.bytes.length,
+        'content-type': 'application/octet-stream',
+        [UNIT_HEADER_FIELD]: headerField(found.header),
+      });
+      response.end(found.bytes);
+      if (counted > 0) await whenSent(response);
+    } finally {
+      if (counted > 0) this.readBuffers.give(counted);
+    }
+  }
+
+  private async free(request: IncomingMessage, response: ServerResponse, call: CallContext): Promise<void> {
+    const { deviceId, units, database } = await readJsonBody(request, FreeRequestSchema);
+    await this.units.free(call, here(deviceId), units, database);
+    answerJson(response, 200, {});
+  }
+
+  private async list(request: IncomingMessage, response: ServerResponse, call: CallContext): Promise<void> {
+    const { deviceId, ...query } = await readJsonBody(request, ListRequestSchema);
+    const units = await this.units.list(call, here(deviceId), query);
+    answerJson(response, 200, ListAnswerSchema.encode({ units: units.map(listed) }, 'answer'));
+  }
+}
+
+/** Exactly the fields of the wire: a store may carry more in its headers. */
+function listed(unit: Awaited<ReturnType<LocalUnitStore['list']>>[number]) {
+  const { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs } = unit;
+  return { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs };
+}
+
+function whenSent(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.closed || response.writableFinished) return resolve();
+    response.once('finish', resolve);
+    response.once('close', resolve);
+  });
+}
