@@ -1,0 +1,310 @@
+/**
+ * Decides once how a request proves who sent it. What would surprise:
+ * - a request that shows two proofs is refused, never tried one after the other;
+ * - every `x-amz-*` header must be signed, or whoever holds a signed request could add a copy source, an ACL or a tag.
+ *   Only x-amz-content-sha256 is exempt, in header authentication, because its value is a line of the canonical request.
+ */
+import { HoldfastError, type ErrorName } from '@holdfast/contracts';
+import type { HeaderList } from '../headers/header-list.js';
+import type { QueryParameters } from '../target/query-parameters.js';
+import type {
+  BearerCredential,
+  CredentialScope,
+  RequestCredential,
+  SignedRequest,
+  SigV4Credential,
+} from './credential.js';
+import { classifyPayload, UNSIGNED_PAYLOAD } from './payload.js';
+import { formatTimestamp, parseTimestamp } from './signing-time.js';
+
+export interface ExpectedScope {
+  readonly region: string;
+  /** `s3` unless given. */
+  readonly service?: string;
+}
+
+const ALGORITHM = 'AWS4-HMAC-SHA256';
+const TERMINATOR = 'aws4_request';
+const PRESIGN_EXPIRES_MAX_SECONDS = 604_800;
+const ACCESS_KEY_MAX_CHARACTERS = 128;
+const SIGNED_HEADERS_MAX = 100;
+const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]{1,16384}=*$/;
+const SIGV2_VALUE = /^[^:\s]+:[A-Za-z0-9+/]+=*$/;
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+
+/** @throws HoldfastError as rows XA1 to XA8 and XB1 to XB5 of the failure matrix say; no look-up of any key happens here. */
+export function parseCredential(request: SignedRequest, expected: ExpectedScope): RequestCredential {
+  const authorizations = request.headers.getAll('authorization');
+  const presigned = hasQueryCredential(request.query);
+  if (authorizations.length > 1)
+    throw new HoldfastError('InvalidArgument', 'Only one Authorization header is allowed.');
+  if (authorizations.length === 0) {
+    return presigned ? parseQueryCredential(request, expected) : { kind: 'anonymous' };
+  }
+  if (presigned) {
+    throw new HoldfastError(
+      'InvalidArgument',
+      'Only one auth mechanism is allowed: the query signature, or the Authorization header.',
+    );
+  }
+  return parseAuthorization(authorizations[0], request, expected);
+}
+
+function parseAuthorization(value: string, request: SignedRequest, expected: ExpectedScope): RequestCredential {
+  const text = value.trim();
+  if (text === '') throw new HoldfastError('AccessDenied');
+  const space = text.search(/[ \t]/);
+  const scheme = space < 0 ? text : text.slice(0, space);
+  const rest = space < 0 ? '' : text.slice(space + 1).trim();
+  if (scheme === ALGORITHM) return parseHeaderCredential(rest, request, expected);
+  if (scheme.toLowerCase() === 'bearer') return parseBearer(rest);
+  if (scheme === 'AWS' && !SIGV2_VALUE.test(rest)) {
+    throw new HoldfastError(
+      'InvalidArgument',
+      'AWS authorization header is invalid. Expected AwsAccessKeyId:signature',
+    );
+  }
+  if (scheme === 'AWS' || scheme.startsWith('AWS4-')) throw unsupportedMechanism();
+  throw new HoldfastError('InvalidArgument', 'Unsupported Authorization Type', { ArgumentName: 'Authorization' });
+}
+
+function unsupportedMechanism(): HoldfastError {
+  return new HoldfastError(
+    'InvalidRequest',
+    'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256 or a Bearer token.',
+  );
+}
+
+function parseBearer(token: string): BearerCredential {
+  if (!BEARER_TOKEN.test(token)) throw new HoldfastError('InvalidToken');
+  return { kind: 'bearer', token };
+}
+
+// Header authentication
+
+function parseHeaderCredential(fields: string, request: SignedRequest, expected: ExpectedScope): SigV4Credential {
+  const values = new Map<string, string>();
+  for (const field of fields.split(',')) {
+    const equals = field.indexOf('=');
+    const name = field.slice(0, Math.max(equals, 0)).trim();
+    const known = name === 'Credential' || name === 'SignedHeaders' || name === 'Signature';
+    if (!known || values.has(name))
+      throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
+    values.set(name, field.slice(equals + 1).trim());
+  }
+  const signature = values.get('Signature');
+  if (!values.get('Credential') || !values.get('SignedHeaders') || !signature) {
+    throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
+  }
+  const { accessKeyId, scope } = parseScope(values.get('Credential') ?? '', expected, 'AuthorizationHeaderMalformed');
+  const signedHeaders = parseSignedHeaders(values.get('SignedHeaders') ?? '', 'AuthorizationHeaderMalformed');
+  const { timestamp, timestampMs } = headerTime(request.headers);
+  requireScopeDate(scope, timestamp);
+  requireSigned(request.headers, signedHeaders, true);
+  const sessionToken = request.headers.get('x-amz-security-token');
+  const payloadHash = headerPayloadHash(request.headers);
+  return {
+    kind: 'header-v4',
+    accessKeyId,
+    scope,
+    signedHeaders,
+    signature,
+    timestamp,
+    timestampMs,
+    payloadHash,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  };
+}
+
+function malformedHeader(reason: string): HoldfastError {
+  return new HoldfastError('AuthorizationHeaderMalformed', `The authorization header is malformed; ${reason}.`);
+}
+
+function headerPayloadHash(headers: HeaderList): string {
+  const values = headers.getAll('x-amz-content-sha256');
+  if (values.length === 0) {
+    throw new HoldfastError('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
+  }
+  if (values.length > 1) throw new HoldfastError('InvalidArgument', 'x-amz-content-sha256 is given more than once.');
+  classifyPayload(values[0]);
+  return values[0];
+}
+
+/** x-amz-date, or the Date header of clients that cannot set it. */
+function headerTime(headers: HeaderList): { timestamp: string; timestampMs: number } {
+  const amzDates = headers.getAll('x-amz-date');
+  const text = amzDates.length > 0 ? amzDates[0] : headers.get('date');
+  let timestampMs = text === undefined || amzDates.length > 1 ? undefined : parseTimestamp(text);
+  if (timestampMs === undefined && amzDates.length === 0 && text !== undefined) {
+    const parsedMs = Date.parse(text);
+    if (!Number.isNaN(parsedMs)) timestampMs = parsedMs;
+  }
+  // Date.parse reaches years that the 16 characters of a timestamp cannot show.
+  if (timestampMs === undefined || timestampMs < 0 || timestampMs > Date.UTC(9999, 11, 31)) {
+    throw new HoldfastError('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
+  }
+  return { timestamp: formatTimestamp(timestampMs), timestampMs };
+}
+
+// Query authentication
+
+const QUERY_NAMES = [
+  'X-Amz-Algorithm',
+  'X-Amz-Credential',
+  'X-Amz-Date',
+  'X-Amz-Expires',
+  'X-Amz-SignedHeaders',
+  'X-Amz-Signature',
+] as const;
+/** At most once each, beside the required ones. */
+const OPTIONAL_QUERY_NAMES = ['X-Amz-Security-Token', 'X-Amz-Content-Sha256'] as const;
+const PROOF_NAMES = new Set(['x-amz-algorithm', 'x-amz-credential', 'x-amz-signedheaders', 'x-amz-signature']);
+
+function hasQueryCredential(query: QueryParameters): boolean {
+  let sigV2Names = 0;
+  for (const { name } of query.pairs) {
+    if (PROOF_NAMES.has(name.toLowerCase())) return true;
+    if (name === 'AWSAccessKeyId' || name === 'Signature') sigV2Names++;
+  }
+  if (sigV2Names >= 2) throw unsupportedMechanism();
+  return false;
+}
+
+function queryError(message: string): HoldfastError {
+  return new HoldfastError('AuthorizationQueryParametersError', message);
+}
+
+function readQueryFields(query: QueryParameters): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  const known = new Map([...QUERY_NAMES, ...OPTIONAL_QUERY_NAMES].map((name) => [name.toLowerCase(), name]));
+  for (const { name, value } of query.pairs) {
+    const spelt = known.get(name.toLowerCase());
+    // Content-Sha256 and Security-Token are headers that a signer moved: it kept their spelling.
+    if (spelt === undefined) continue;
+    if (fields.has(spelt)) throw queryError(`${spelt} is given more than once.`);
+    fields.set(spelt, value);
+  }
+  for (const name of QUERY_NAMES) {
+    if (!fields.get(name)) {
+      throw queryError(`Query-string authentication version 4 requires the ${QUERY_NAMES.join(', ')} parameters.`);
+    }
+  }
+  return fields;
+}
+
+function parseQueryCredential(request: SignedRequest, expected: ExpectedScope): SigV4Credential {
+  const fields = readQueryFields(request.query);
+  const field = (name: (typeof QUERY_NAMES)[number]): string => fields.get(name) ?? '';
+  if (field('X-Amz-Algorithm') !== ALGORITHM) throw queryError(`X-Amz-Algorithm only supports "${ALGORITHM}"`);
+  const { accessKeyId, scope } = parseScope(field('X-Amz-Credential'), expected, 'AuthorizationQueryParametersError');
+  const signedHeaders = parseSignedHeaders(field('X-Amz-SignedHeaders'), 'AuthorizationQueryParametersError');
+  const timestamp = field('X-Amz-Date');
+  const timestampMs = parseTimestamp(timestamp);
+  if (timestampMs === undefined || timestampMs < 0) {
+    throw queryError("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+  }
+  const expiresSeconds = parseExpires(field('X-Amz-Expires'));
+  requireScopeDate(scope, timestamp);
+  requireSigned(request.headers, signedHeaders, false);
+  const sessionToken = fields.get('X-Amz-Security-Token') ?? request.headers.get('x-amz-security-token');
+  return {
+    kind: 'query-v4',
+    accessKeyId,
+    scope,
+    signedHeaders,
+    signature: field('X-Amz-Signature'),
+    timestamp,
+    timestampMs,
+    payloadHash: queryPayloadHash(fields, request.headers),
+    expiresSeconds,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  };
+}
+
+function parseExpires(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw queryError('X-Amz-Expires should be a number');
+  const expiresSeconds = Number(text);
+  if (expiresSeconds < 1) throw new HoldfastError('AccessDenied', 'X-Amz-Expires must be positive');
+  if (expiresSeconds > PRESIGN_EXPIRES_MAX_SECONDS) {
+    throw new HoldfastError(
+      'AccessDenied',
+      `X-Amz-Expires must be less than a week (in seconds); that is ${PRESIGN_EXPIRES_MAX_SECONDS}`,
+    );
+  }
+  return expiresSeconds;
+}
+
+/** UNSIGNED-PAYLOAD, unless the signature covers a hash: an unsigned header was refused before this is asked. */
+function queryPayloadHash(fields: ReadonlyMap<string, string>, headers: HeaderList): string {
+  const payloadHash = fields.get('X-Amz-Content-Sha256') ?? headers.get('x-amz-content-sha256') ?? UNSIGNED_PAYLOAD;
+  if (classifyPayload(payloadHash).kind === 'chunked') {
+    throw new HoldfastError('InvalidRequest', 'A presigned request cannot have a chunk-framed body.');
+  }
+  return payloadHash;
+}
+
+// Both
+
+function parseScope(
+  credential: string,
+  expected: ExpectedScope,
+  code: ErrorName,
+): { accessKeyId: string; scope: CredentialScope } {
+  const service = expected.service ?? 's3';
+  // From the right: an access key may hold slashes.
+  const parts = credential.split('/');
+  const terminator = parts.pop();
+  const givenService = parts.pop();
+  const region = parts.pop();
+  const date = parts.pop();
+  const accessKeyId = parts.join('/');
+  if (
+    accessKeyId === '' ||
+    accessKeyId.length > ACCESS_KEY_MAX_CHARACTERS ||
+    date === undefined ||
+    !/^\d{8}$/.test(date)
+  ) {
+    throw new HoldfastError(
+      code,
+      'The Credential is malformed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+    );
+  }
+  if (terminator !== TERMINATOR) throw new HoldfastError(code, 'The Credential must end in "aws4_request".');
+  if (givenService !== service) {
+    throw new HoldfastError(code, `The Credential has an incorrect service. This endpoint belongs to "${service}".`);
+  }
+  if (region !== expected.region) {
+    throw new HoldfastError(code, `The region of the Credential is wrong; expecting "${expected.region}".`, {
+      Region: expected.region,
+    });
+  }
+  return { accessKeyId, scope: { date, region, service } };
+}
+
+function parseSignedHeaders(text: string, code: ErrorName): readonly string[] {
+  const names = text.toLowerCase().split(';');
+  const wellFormed = names.length <= SIGNED_HEADERS_MAX && names.every((name) => HEADER_NAME.test(name));
+  if (!wellFormed || new Set(names).size !== names.length) {
+    throw new HoldfastError(code, 'SignedHeaders must be header names separated by semicolons, once each.');
+  }
+  return names.sort();
+}
+
+function requireScopeDate(scope: CredentialScope, timestamp: string): void {
+  if (timestamp.startsWith(scope.date)) return;
+  throw new HoldfastError('SignatureDoesNotMatch', 'The date of the Credential is not the date of the request.');
+}
+
+function requireSigned(headers: HeaderList, signedHeaders: readonly string[], exemptPayloadHash: boolean): void {
+  const unsigned: string[] = [];
+  if (!signedHeaders.includes('host')) unsigned.push('host');
+  for (const name of headers.names()) {
+    if (!name.startsWith('x-amz-') || signedHeaders.includes(name)) continue;
+    if (exemptPayloadHash && name === 'x-amz-content-sha256') continue;
+    unsigned.push(name);
+  }
+  if (unsigned.length === 0) return;
+  throw new HoldfastError('AccessDenied', 'There were headers present in the request which were not signed', {
+    HeadersNotSigned: unsigned.join(', ').slice(0, 1024),
+  });
+}

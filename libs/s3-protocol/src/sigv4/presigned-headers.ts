@@ -1,0 +1,34 @@
+import { HeaderList } from '../headers/header-list.js';
+import type { RequestCredential, SignedRequest } from './credential.js';
+
+/** Parameters of the signature itself: no headers that a signer moved. */
+const SIGNATURE_PARAMETERS = new Set([
+  'x-amz-algorithm',
+  'x-amz-credential',
+  'x-amz-date',
+  'x-amz-expires',
+  'x-amz-signedheaders',
+  'x-amz-signature',
+]);
+
+/**
+ * The headers that the operation is to obey. A presigning SDK moves `x-amz-*` headers (metadata, copy source, checksums)
+ * into the signed query, where they mean the same; a parameter counts where no header of its name came.
+ * Unsigned and header-signed requests have their headers alone.
+ */
+export function effectiveHeaders(request: SignedRequest, credential: RequestCredential): HeaderList {
+  if (credential.kind !== 'query-v4') return request.headers;
+  const moved: string[] = [];
+  for (const { name, value } of request.query.pairs) {
+    const lowerName = name.toLowerCase();
+    if (!lowerName.startsWith('x-amz-') || SIGNATURE_PARAMETERS.has(lowerName) || request.headers.has(lowerName))
+      continue;
+    moved.push(lowerName, value);
+  }
+  if (moved.length === 0) return request.headers;
+  const flat: string[] = [];
+  for (const name of request.headers.names()) {
+    for (const value of request.headers.getAll(name)) flat.push(name, value);
+  }
+  return new HeaderList([...flat, ...moved]);
+}
