@@ -8,7 +8,9 @@ export type LocalServiceErrorCode =
   | 'NotReachable'
   | 'TooOld'
   | 'StartFailed'
-  | 'StopFailed';
+  | 'StopFailed'
+  // A command line or an environment that does not fit.
+  | 'BadOption';
 
 /** An operating error of a local Postgres or Kafka. The message names the cause and the way to fix it. */
 export class LocalServiceError extends Error {

@@ -124,10 +124,11 @@ async function copyPackage(source: string, target: string, reason: string): Prom
     if ((await mkdir(parent, { recursive: true })) !== undefined) await chmod(parent, 0o755);
     await mkdir(temporary);
     await cp(join(source, 'native'), join(temporary, 'native'), { recursive: true, verbatimSymlinks: true });
+    // First, since a copied read-only folder would take no symlinks.
+    await openToEveryone(temporary);
     await completePackage(temporary).catch((error: unknown) => {
       if (errorCode(error) !== 'ENOENT') throw error;
     });
-    await openToEveryone(temporary);
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
