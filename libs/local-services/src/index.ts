@@ -18,6 +18,7 @@ export {
   type StartKafkaOptions,
 } from './kafka.js';
 export { clusterSecret, rootCredentials, type RootCredentials } from './first-start.js';
-export { claimFolder, makeFolder } from './service-folder.js';
+export { claimFolder, makeFolder, writeDurably } from './service-folder.js';
 export { parseStartOptions, type StartDefaults, type StartOptions } from './start-options.js';
 export { welcomeText, type Welcome } from './welcome.js';
+export { deviceCapacityBytes } from './device-capacity.js';

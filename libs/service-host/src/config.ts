@@ -47,6 +47,8 @@ export const setting = {
     .transform((text) => Buffer.from(text, 'hex')),
   milliseconds: (fallback: number) => z.coerce.number().int().min(0).default(fallback),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** `true`: the process ends when its standard input does (its starter holds the other end). */
+  stopWithStdin: z.stringbool().default(false),
   /** Name of this process in logs and traces. */
   name: (fallback: string) => z.string().min(1).default(fallback),
 };

@@ -1,0 +1,61 @@
+import { configureLog, log, type LogLevel } from './log.js';
+import { ConfigError } from './config.js';
+
+export interface RunningService {
+  /** Stops taking work, finishes what is under way, closes. */
+  stop(): Promise<void>;
+}
+
+const STOP_MAX_MS = 15_000;
+
+/**
+ * The life of a service process: starts it, stops it cleanly on SIGTERM and SIGINT (and when standard input ends, if
+ * `stopWithStdin`: its starter has died), ends at once on a second signal. A broken invariant or any other uncaught failure
+ * ends the process with its facts in the log: going on wrong is worse than a restart.
+ */
+export async function runService(
+  options: { name: string; logLevel: LogLevel; stopWithStdin: boolean },
+  start: () => Promise<RunningService>,
+): Promise<void> {
+  configureLog({ service: options.name, level: options.logLevel });
+  process.on('uncaughtException', (error) => die('uncaught exception', error));
+  process.on('unhandledRejection', (error) => die('unhandled rejection', error));
+  let service: RunningService | undefined;
+  let stopping = false;
+  const stop = (why: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info('stopping', { why });
+    setTimeout(() => process.exit(1), STOP_MAX_MS).unref();
+    void (service?.stop() ?? Promise.resolve()).then(
+      () => process.exit(0),
+      (error: unknown) => die('stop failed', error),
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  if (options.stopWithStdin) process.stdin.resume().once('end', () => stop('the starter has gone'));
+  try {
+    service = await start();
+    log.info('started');
+  } catch (error) {
+    die('start failed', error);
+  }
+}
+
+function die(message: string, error: unknown): void {
+  log.error(message, { error });
+  process.exitCode = 1;
+  process.exit(1);
+}
+
+/** For main files: reads the configuration or says in one line what is wrong with it, without a stack. */
+export function orExplain<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`holdfast: ${error.message}\n`);
+    process.exit(2);
+  }
+}
