@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { readConfig, setting } from '@holdfast/service-host';
+
+const addressList = z
+  .string()
+  .transform((text) => text.split(',').map((one) => one.trim()))
+  .pipe(z.array(setting.address).min(1));
+
+export function loadBalancerConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(
+    {
+      NAME: setting.name('load-balancer'),
+      LOG_LEVEL: setting.logLevel,
+      STOP_WITH_STDIN: setting.stopWithStdin,
+      CLUSTER_SECRET: setting.secret,
+      /** Where clients come in. */
+      HOST: setting.host,
+      S3_PORT: setting.port(9000),
+      ADMIN_PORT: setting.port(9001),
+      /** Health and trace; loopback unless said otherwise. */
+      HTTP_HOST: setting.host,
+      HTTP_PORT: setting.port(7100),
+      /** S3 and admin listeners of the API services: host:port, comma separated. */
+      APIS: addressList,
+      ADMIN_APIS: addressList,
+      CHECK_INTERVAL_MS: setting.milliseconds(500),
+      CONNECT_TIMEOUT_MS: setting.milliseconds(1000),
+      DRAIN_MS: setting.milliseconds(10_000),
+    },
+    env,
+  );
+}
