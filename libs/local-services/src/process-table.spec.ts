@@ -26,6 +26,11 @@ async function shell(script: string): Promise<{ child: ChildProcess; firstLine: 
   return { child, firstLine: chunk.toString().trim() };
 }
 
+/** A shell that has said something may not have become its last command yet. */
+async function untilCommandIs(pid: number, command: string): Promise<void> {
+  while ((await readProcess(pid))?.command !== command) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 async function endedPid(): Promise<number> {
   const child = spawn('true');
   await once(child, 'exit');
@@ -35,16 +40,19 @@ async function endedPid(): Promise<number> {
 describe('the process table', () => {
   it('knows a running process and its command', async () => {
     const { child } = await shell('echo up; exec sleep 60');
-    const facts = await readProcess(child.pid as number);
-    expect(facts).toMatchObject({ zombie: false, command: expect.stringContaining('sleep 60') });
+    await untilCommandIs(child.pid as number, 'sleep 60');
+    expect(await readProcess(child.pid as number)).toMatchObject({ zombie: false, command: 'sleep 60' });
     expect(await isRunning(child.pid as number)).toBe(true);
   });
 
   it('takes neither an ended process nor a zombie for a running one', async () => {
     expect(await isRunning(await endedPid())).toBe(false);
-    // The shell becomes a sleep, which never asks for the end of the child that the shell left to it.
-    const { firstLine } = await shell('sh -c "exit 0" & echo $!; exec sleep 60');
+    // The shell becomes a sleep, which never asks for the end of the child that the shell left to it. The child ends
+    // only after that: a shell would ask.
+    const { child, firstLine } = await shell('sleep 61 & echo $!; exec sleep 60');
     const zombiePid = Number(firstLine);
+    await untilCommandIs(child.pid as number, 'sleep 60');
+    process.kill(zombiePid, 'SIGKILL');
     while ((await readProcess(zombiePid))?.zombie === false) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await readProcess(zombiePid)).toMatchObject({ zombie: true });
     expect(await isRunning(zombiePid)).toBe(false);
