@@ -1,0 +1,212 @@
+import {
+  HoldfastError,
+  Identity,
+  type AccessCheck,
+  type Account,
+  type AuthorizationAnswer,
+  type CallContext,
+  type Decision,
+  type IdentityMethods,
+  type TraceLog,
+} from '@holdfast/contracts';
+import { systemClock, type Clock } from '@holdfast/stdx';
+import { FailureLimiter } from './domain/failure-limiter.js';
+import { PasswordHasher } from './domain/password-hash.js';
+import { judge } from './domain/principal.js';
+import { SealingKey } from './domain/sealing.js';
+import { IdentityAdministration } from './identity-administration.js';
+import {
+  checkRootCredentials,
+  settingsFrom,
+  type IdentitySettings,
+  type RootCredentials,
+} from './identity-settings.js';
+import { PrincipalDirectory } from './principal-directory.js';
+import { ProofVerifier, withinDeadline } from './proof-verifier.js';
+import { IdentityDatabase } from './sql/identity-database.js';
+import { IdentityStore } from './sql/identity-store.js';
+import { TokenCodec } from './tokens/token-codec.js';
+import { TokenIssuer } from './tokens/token-issuer.js';
+import { TokenKeyRing } from './tokens/token-key-ring.js';
+
+export interface IdentityOptions {
+  readonly databaseUrl: string;
+  /** At least 32 bytes, the same at every start and in every instance; lies in neither Postgres nor on a device. */
+  readonly clusterSecret: Buffer;
+  readonly rootCredentials: RootCredentials;
+  readonly trace: TraceLog;
+  readonly clock?: Clock;
+  readonly settings?: Partial<IdentitySettings>;
+}
+
+/** Step 4 of each of the seed's flows is the answer of IAM. */
+const ANSWER_STEP = 4;
+const FIRST_ACCOUNT_NAME = 'root';
+const TRACED_CHECKS_MAX = 4;
+
+type In<M extends keyof IdentityMethods> = Parameters<IdentityMethods[M]>[1];
+type Out<M extends keyof IdentityMethods> = ReturnType<IdentityMethods[M]>;
+
+interface Parts {
+  readonly database: IdentityDatabase;
+  readonly store: IdentityStore;
+  readonly directory: PrincipalDirectory;
+  readonly keys: TokenKeyRing;
+  readonly proofs: ProofVerifier;
+  readonly issuer: TokenIssuer;
+  readonly administration: IdentityAdministration;
+  readonly trace: TraceLog;
+}
+
+/** The identity port over Postgres. `open` makes one, `close` ends it. */
+export class IdentityService extends Identity {
+  private constructor(private readonly parts: Parts) {
+    super();
+  }
+
+  /**
+   * Prepares the schema, the first account and the first token key where they are missing. Errors: InvalidArgument
+   * (settings), ServiceUnavailable (no database), InternalError (another cluster secret than that of the database).
+   */
+  static async open(options: IdentityOptions): Promise<IdentityService> {
+    const { databaseUrl, rootCredentials, trace, clock = systemClock } = options;
+    checkRootCredentials(rootCredentials);
+    const settings = settingsFrom(options.settings);
+    const sealing = new SealingKey(options.clusterSecret);
+    const { databaseConnectionsMax: connectionsMax, databaseTimeoutMs: timeoutMs } = settings;
+    const database = new IdentityDatabase({ databaseUrl, connectionsMax, timeoutMs });
+    try {
+      const store = new IdentityStore(database);
+      const lifetimeMs = settings.principalLifetimeMs;
+      const keys = new TokenKeyRing(store, sealing, clock, lifetimeMs);
+      let firstAccount: Account | undefined;
+      await database.prepare(async () => {
+        firstAccount = await store.ensureFirstAccount(FIRST_ACCOUNT_NAME);
+        await keys.prepare();
+      });
+      if (firstAccount === undefined) throw new HoldfastError('InternalError', 'The first account was not prepared.');
+      const directory = new PrincipalDirectory({ store, sealing, clock, lifetimeMs, firstAccount, rootCredentials });
+      const passwords = new PasswordHasher();
+      const tokens = new TokenCodec(keys, clock, {
+        issuer: settings.tokenIssuer,
+        audience: settings.tokenAudience,
+        lifetimeSeconds: settings.tokenLifetimeSeconds,
+        rememberMs: lifetimeMs,
+      });
+      const limiter = new FailureLimiter(clock, settings.loginFailuresMax, settings.loginWindowMs);
+      return new IdentityService({
+        database,
+        store,
+        directory,
+        keys,
+        proofs: new ProofVerifier(directory, tokens, sealing),
+        issuer: new TokenIssuer({ directory, store, sealing, tokens, passwords, limiter }),
+        administration: new IdentityAdministration(store, directory, sealing, passwords),
+        trace,
+      });
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  /** Whether the database answers: for readiness. Errors: ServiceUnavailable. */
+  async checkDatabase(): Promise<void> {
+    await this.parts.database.query('SELECT 1');
+  }
+
+  /** Ends the connections after the statements that run. */
+  async close(): Promise<void> {
+    await this.parts.database.close();
+  }
+
+  override async authorize(call: CallContext, request: In<'authorize'>): Out<'authorize'> {
+    const { proofs, trace } = this.parts;
+    try {
+      const { principal, signingKey } = await proofs.verify(call, request.proof);
+      const decisions = request.checks.map((check) => judge(principal, check));
+      if (call.flow !== undefined) trace.step(call, ANSWER_STEP, decisionDetail(decisions, request.checks));
+      const answer: AuthorizationAnswer = { caller: principal.caller, decisions };
+      return signingKey === undefined ? answer : { ...answer, signingKey };
+    } catch (error) {
+      trace.step(call, ANSWER_STEP, error instanceof HoldfastError ? error.code : 'InternalError');
+      throw error;
+    }
+  }
+
+  override async decide(call: CallContext, { caller, checks }: In<'decide'>): Out<'decide'> {
+    const principal = await withinDeadline(call, this.parts.directory.principalOf(caller));
+    return { decisions: checks.map((check) => (principal === undefined ? 'no-allow' : judge(principal, check))) };
+  }
+
+  override async issueToken(_call: CallContext, credentials: In<'issueToken'>): Out<'issueToken'> {
+    return this.parts.issuer.issue(credentials);
+  }
+
+  override async jwks(): Out<'jwks'> {
+    const keys = await this.parts.keys.all();
+    return { json: JSON.stringify({ keys: keys.map(({ publicJwk }) => publicJwk) }) };
+  }
+
+  override async describeAccounts(call: CallContext, { accountIds }: In<'describeAccounts'>): Out<'describeAccounts'> {
+    const found = Promise.all([...new Set(accountIds)].map((id) => this.parts.directory.findAccount(id)));
+    return { accounts: (await withinDeadline(call, found)).filter((account) => account !== undefined) };
+  }
+
+  override async createAccount(_call: CallContext, { name, email }: In<'createAccount'>): Out<'createAccount'> {
+    return this.parts.administration.createAccount(name, email);
+  }
+
+  override async listAccounts(): Out<'listAccounts'> {
+    return { accounts: await this.parts.store.listAccounts() };
+  }
+
+  override async createUser(_call: CallContext, { password, ...user }: In<'createUser'>): Out<'createUser'> {
+    return this.parts.administration.createUser(user, password);
+  }
+
+  override async listUsers(_call: CallContext, { accountId }: In<'listUsers'>): Out<'listUsers'> {
+    return { users: await this.parts.administration.listUsers(accountId) };
+  }
+
+  override async deleteUser(_call: CallContext, user: In<'deleteUser'>): Out<'deleteUser'> {
+    return { deleted: await this.parts.administration.deleteUser(user) };
+  }
+
+  override async createAccessKey(_call: CallContext, owner: In<'createAccessKey'>): Out<'createAccessKey'> {
+    return this.parts.administration.createAccessKey(owner);
+  }
+
+  override async listAccessKeys(_call: CallContext, owner: In<'listAccessKeys'>): Out<'listAccessKeys'> {
+    return { accessKeys: await this.parts.administration.listAccessKeys(owner) };
+  }
+
+  override async setAccessKeyStatus(_call: CallContext, input: In<'setAccessKeyStatus'>): Out<'setAccessKeyStatus'> {
+    return { found: await this.parts.administration.setAccessKeyStatus(input.accessKeyId, input.status) };
+  }
+
+  override async deleteAccessKey(_call: CallContext, input: In<'deleteAccessKey'>): Out<'deleteAccessKey'> {
+    return { deleted: await this.parts.administration.deleteAccessKey(input.accessKeyId) };
+  }
+
+  override async putUserPolicy(_call: CallContext, input: In<'putUserPolicy'>): Out<'putUserPolicy'> {
+    const { policyName, document, ...user } = input;
+    await this.parts.administration.putUserPolicy(user, { policyName, document });
+  }
+
+  override async listUserPolicies(_call: CallContext, user: In<'listUserPolicies'>): Out<'listUserPolicies'> {
+    return { policies: await this.parts.administration.listUserPolicies(user) };
+  }
+
+  override async deleteUserPolicy(_call: CallContext, input: In<'deleteUserPolicy'>): Out<'deleteUserPolicy'> {
+    const { policyName, ...user } = input;
+    return { deleted: await this.parts.administration.deleteUserPolicy(user, policyName) };
+  }
+}
+
+/** `allow s3:PutObject`; of many checks the first few. */
+function decisionDetail(decisions: readonly Decision[], checks: readonly AccessCheck[]): string {
+  const shown = decisions.slice(0, TRACED_CHECKS_MAX).map((decision, index) => `${decision} ${checks[index].action}`);
+  const hidden = decisions.length - shown.length;
+  return shown.join(', ') + (hidden > 0 ? ` and ${hidden} more` : '');
+}

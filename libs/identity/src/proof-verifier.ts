@@ -1,0 +1,88 @@
+import { HoldfastError, type CallContext, type Proof } from '@holdfast/contracts';
+import { ANONYMOUS, type Principal } from './domain/principal.js';
+import type { SealingKey } from './domain/sealing.js';
+import { SignatureChecker } from './domain/signature.js';
+import type { TokenClaims } from './domain/token-claims.js';
+import type { PrincipalDirectory } from './principal-directory.js';
+import type { TokenCodec } from './tokens/token-codec.js';
+
+export interface VerifiedProof {
+  readonly principal: Principal;
+  /** The day's signing key, for a signature that asked for it. */
+  readonly signingKey?: Buffer;
+}
+
+type SignatureProof = Extract<Proof, { kind: 'signature-v4' }>;
+
+/** Turns a proof into the principal it proves. Errors: those of `authorize` in the port. */
+export class ProofVerifier {
+  private readonly signatures = new SignatureChecker();
+  constructor(
+    private readonly directory: PrincipalDirectory,
+    private readonly tokens: TokenCodec,
+    private readonly sealing: SealingKey,
+  ) {}
+
+  async verify(call: CallContext, proof: Proof): Promise<VerifiedProof> {
+    switch (proof.kind) {
+      case 'signature-v4':
+        return this.verifySignature(call, proof);
+      case 'bearer':
+        return { principal: await withinDeadline(call, this.verifyToken(proof.token)) };
+      case 'anonymous':
+        return { principal: ANONYMOUS };
+    }
+  }
+
+  private async verifySignature(call: CallContext, proof: SignatureProof): Promise<VerifiedProof> {
+    const { accessKeyId, wantsSigningKey } = proof;
+    const holder =
+      this.directory.peekKey(accessKeyId) ?? (await withinDeadline(call, this.directory.findKey(accessKeyId)));
+    if (holder === undefined) throw new HoldfastError('InvalidAccessKeyId');
+    const signingKey = this.signatures.check(accessKeyId, holder.secret, proof);
+    if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
+    return wantsSigningKey ? { principal: holder.principal, signingKey } : { principal: holder.principal };
+  }
+
+  private async verifyToken(token: string): Promise<Principal> {
+    const claims = await this.tokens.verify(token);
+    const principal = await this.principalOfToken(claims);
+    // The names could be those of a later user: the user's id could not.
+    if (principal?.caller.accountId !== claims.accountId || principal.userId !== claims.userId) {
+      throw new HoldfastError('InvalidToken', 'What the token was issued for exists no longer.');
+    }
+    return principal;
+  }
+
+  private async principalOfToken({ accountId, userName, credential }: TokenClaims): Promise<Principal | undefined> {
+    switch (credential.kind) {
+      case 'password':
+        return this.directory.findUser(accountId, userName);
+      case 'access-key':
+        return (await this.directory.findKey(credential.accessKeyId))?.principal;
+      case 'root': {
+        const { root } = this.directory;
+        return credential.fingerprint === rootFingerprint(this.sealing, root) ? root.principal : undefined;
+      }
+    }
+  }
+}
+
+/** Names the environment's root credentials in a token. */
+export function rootFingerprint(sealing: SealingKey, root: { accessKeyId: string; secret: string }): string {
+  return sealing.fingerprint(`${root.accessKeyId}\n${root.secret}`);
+}
+
+/** Ends the wait, not the work: others may be waiting for the same record. Errors: ServiceUnavailable. */
+export async function withinDeadline<T>(call: CallContext, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new HoldfastError('ServiceUnavailable', 'The identity database did not answer in time.');
+    timer = setTimeout(() => reject(error), call.deadline.leftMs());
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
