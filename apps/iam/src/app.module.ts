@@ -1,0 +1,16 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { Identity, identityService } from '@holdfast/contracts';
+import { IdentityModule, type IdentityOptions } from '@holdfast/identity';
+import { InternalAuthenticator, rpcControllerOf } from '@holdfast/service-host';
+
+@Module({})
+export class AppModule {
+  static forRoot(options: IdentityOptions, auth: InternalAuthenticator): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [IdentityModule.forRoot(options)],
+      controllers: [rpcControllerOf(identityService, Identity)],
+      providers: [{ provide: InternalAuthenticator, useValue: auth }],
+    };
+  }
+}
