@@ -1,0 +1,379 @@
+import { describe, expect, it } from '@jest/globals';
+import { BLOCK_BYTES, Deadline, KIB, ManualClock } from '@holdfast/stdx';
+import type { ExtentStore } from './extent-store.js';
+import {
+  CAPACITY_BYTES,
+  LOG_HALF_BYTES,
+  authority,
+  bytesOf,
+  formattedImage,
+  headerOf,
+  openImage,
+  pullOf,
+  put,
+  soon,
+} from './store-fixture.js';
+import type { SimulatedDevice } from './simulated-device.js';
+
+const open = async (image?: Buffer) => openImage(image ?? (await formattedImage()));
+const keyOf = (number: number) => ({ chunkId: headerOf(number, 0).chunkId, unitIndex: number % 3 });
+const readBack = (store: ExtentStore, number: number) => store.read(keyOf(number).chunkId, keyOf(number).unitIndex);
+const DATA_START = 4 * BLOCK_BYTES + 2 * LOG_HALF_BYTES;
+
+async function expectUnit(store: ExtentStore, number: number, sizeBytes: number): Promise<void> {
+  const unit = await readBack(store, number);
+  expect(unit?.header).toEqual(headerOf(number, sizeBytes));
+  expect(unit?.bytes.equals(bytesOf(number, sizeBytes))).toBe(true);
+}
+
+/** Pulls that say when they are asked, and yield when they are let. */
+function heldPull(bytes: Buffer) {
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let asked: () => void = () => undefined;
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  const pull = async function* () {
+    asked();
+    await held;
+    yield bytes;
+  };
+  return { pull, isAsked, letGo };
+}
+
+describe('extent store', () => {
+  it('seed-2.27: units of edge sizes come back as they were, also after a reopen', async () => {
+    const sizes = [0, 1, 4095, 4096, 4097, 65_535, 65_536, 65_537, 300_000];
+    const { device, store } = await open();
+    for (const [number, sizeBytes] of sizes.entries()) expect(await put(store, number, sizeBytes)).toBe('written');
+    for (const [number, sizeBytes] of sizes.entries()) await expectUnit(store, number, sizeBytes);
+    const before = store.status();
+    await store.close();
+    const { store: again } = await open(device.image);
+    for (const [number, sizeBytes] of sizes.entries()) await expectUnit(again, number, sizeBytes);
+    expect(again.status()).toEqual(before);
+    expect(again.list({ limit: 100 })).toEqual(store.list({ limit: 100 }));
+  });
+
+  it('seed-2.21: bytes lie whole-block on the device and are flushed before the answer', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 5000);
+    expect(device.unflushed).toEqual([]);
+    expect(device.image.includes(bytesOf(1, 5000))).toBe(true);
+    const dataWrites = device.writes.filter(({ position }) => position >= DATA_START);
+    expect(dataWrites.every((write) => write.position % BLOCK_BYTES === 0 && write.sizeBytes % BLOCK_BYTES === 0)).toBe(
+      true,
+    );
+  });
+
+  it('seed-2.26: a flipped bit or a swapped block is told, and only by the slice that is read', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 200_000);
+    await put(store, 4, 4096);
+    await put(store, 7, 4096);
+    await store.close();
+    const image = Buffer.from(device.image);
+    const at = image.indexOf(bytesOf(1, 200_000).subarray(0, 64));
+    image[at + 70_000] ^= 4;
+    const [four, seven] = [4, 7].map((number) => image.indexOf(bytesOf(number, 4096)));
+    bytesOf(4, 4096).copy(image, seven);
+    bytesOf(7, 4096).copy(image, four);
+    const { store: again } = await open(image);
+    for (const number of [1, 4, 7])
+      await expect(readBack(again, number)).rejects.toMatchObject({ code: 'UnitDamaged' });
+    const { chunkId, unitIndex } = keyOf(1);
+    const whole = await again.read(chunkId, unitIndex, { offset: 140_000, length: 100_000 });
+    expect(whole?.bytes.equals(bytesOf(1, 200_000).subarray(140_000))).toBe(true);
+    const damaged = again.read(chunkId, unitIndex, { offset: 65_536, length: 1 });
+    await expect(damaged).rejects.toMatchObject({ code: 'UnitDamaged' });
+    await expect(put(again, 4, 4096)).rejects.toMatchObject({ code: 'UnitDamaged' });
+  });
+
+  it('reads ranges across extents and slices', async () => {
+    const { store } = await open();
+    await put(store, 1, 200_000);
+    const { chunkId, unitIndex } = keyOf(1);
+    for (const [offset, length] of [
+      [0, 1],
+      [65_535, 2],
+      [199_999, 10],
+      [10, 199_000],
+      [200_000, 5],
+      [300_000, 5],
+      [7, 0],
+    ]) {
+      const unit = await store.read(chunkId, unitIndex, { offset, length });
+      expect(unit?.bytes.equals(bytesOf(1, 200_000).subarray(offset, offset + length))).toBe(true);
+    }
+    expect(await store.read(chunkId, 99)).toBeUndefined();
+    expect(store.stat(chunkId, unitIndex)).toEqual(headerOf(1, 200_000));
+    expect(store.stat(chunkId, 99)).toBeUndefined();
+  });
+
+  it('the same unit again with equal bytes is no change, with others UnitExists, also at the same time', async () => {
+    const { device, store } = await open();
+    const both = await Promise.all([put(store, 1, 5000), put(store, 1, 5000)]);
+    expect(both.sort()).toEqual(['unchanged', 'written']);
+    const writes = device.writes.length;
+    expect(await put(store, 1, 5000)).toBe('unchanged');
+    const other = store.write(headerOf(1, 5000), 5000, pullOf(bytesOf(2, 5000)), soon());
+    await expect(other).rejects.toMatchObject({ code: 'UnitExists' });
+    const otherWrite = headerOf(1, 5000, { writeId: 'f'.repeat(32) });
+    await expect(store.write(otherWrite, 5000, pullOf(bytesOf(1, 5000)), soon())).rejects.toMatchObject({
+      code: 'UnitExists',
+    });
+    expect(device.writes.length).toBe(writes);
+    expect(store.status().unitCount).toBe(1);
+  });
+
+  it('seed-2.19: a short, long or broken transfer is an error, and its space comes back', async () => {
+    const { store } = await open();
+    const { freeBytes } = store.status();
+    const broken = async function* () {
+      yield Buffer.alloc(10);
+      throw new Error('connection reset');
+    };
+    for (const pull of [pullOf(Buffer.alloc(4999)), pullOf(Buffer.alloc(5001)), broken]) {
+      const write = store.write(headerOf(1, 5000), 5000, pull, soon());
+      await expect(write).rejects.toMatchObject({ code: 'ShortTransfer' });
+    }
+    expect(store.status()).toMatchObject({ unitCount: 0, freeBytes });
+    expect(await put(store, 1, 5000)).toBe('written');
+  });
+
+  it('seed-2.18: bytes are pulled once, after space was claimed, and never for a refused unit', async () => {
+    const { store } = await open();
+    const { freeBytes } = store.status();
+    let pulls = 0;
+    const pull = async function* () {
+      pulls += 1;
+      expect(store.status().freeBytes).toBe(freeBytes - 2 * BLOCK_BYTES);
+      yield bytesOf(1, 5000);
+    };
+    await store.write(headerOf(1, 5000), 5000, pull, soon());
+    expect(pulls).toBe(1);
+    const tooLarge = store.write(headerOf(2, CAPACITY_BYTES), CAPACITY_BYTES, pull, soon());
+    await expect(tooLarge).rejects.toMatchObject({ code: 'DeviceFull' });
+    expect(pulls).toBe(1);
+  });
+
+  it('refuses a write whose deadline passed before or during the pull', async () => {
+    const { store } = await open();
+    const clock = new ManualClock();
+    const late = Deadline.in(0, clock);
+    await expect(store.write(headerOf(1, 10), 10, pullOf(bytesOf(1, 10)), late)).rejects.toMatchObject({
+      code: 'LateWrite',
+    });
+    const { pull, isAsked, letGo } = heldPull(bytesOf(1, 10));
+    const write = store.write(headerOf(1, 10), 10, pull, Deadline.in(100, clock));
+    await isAsked;
+    clock.advance(101);
+    letGo();
+    await expect(write).rejects.toMatchObject({ code: 'LateWrite' });
+    expect(store.status().unitCount).toBe(0);
+  });
+
+  it('many waiting writers share one flush', async () => {
+    const { device, store } = await open();
+    await put(store, 0, 100);
+    const { flushes } = device;
+    const writes = device.writes.length;
+    await Promise.all(Array.from({ length: 20 }, (_, number) => put(store, number + 1, 4096)));
+    expect(device.flushes).toBe(flushes + 1);
+    // One gathered data write and one log write.
+    expect(device.writes.length).toBe(writes + 2);
+  });
+
+  it('lists pages in order, by age', async () => {
+    const { store } = await open();
+    const headers = Array.from({ length: 40 }, (_, number) => headerOf(number, 10));
+    await Promise.all(headers.map((_, number) => put(store, number, 10)));
+    const sorted = [...headers].sort((a, b) => (a.chunkId < b.chunkId ? -1 : 1));
+    const found = [];
+    let after: { chunkId: string; unitIndex: number } | undefined;
+    for (;;) {
+      const page = store.list({ after, limit: 7 });
+      found.push(...page);
+      if (page.length < 7) break;
+      after = page[6];
+    }
+    expect(found).toEqual(sorted);
+    const young = store.list({ limit: 100, writtenBeforeMs: headers[10].writtenAtMs });
+    expect(young.map((header) => header.writtenAtMs - 1_700_000_000_000).sort((a, b) => a - b)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ]);
+  });
+
+  it('seed-2.29: freed space is counted once, reused, and stays freed after a reopen', async () => {
+    const { device, store } = await open();
+    const { freeBytes } = store.status();
+    for (let number = 0; number < 10; number += 1) await put(store, number, 8192);
+    const keys = [0, 1, 2, 3].map(keyOf);
+    const counts = await Promise.all([
+      store.free([...keys, keyOf(77)], authority(5n)),
+      store.free(keys, authority(5n)),
+    ]);
+    expect(counts).toEqual([4, 0]);
+    expect(await store.free(keys, authority(6n))).toBe(0);
+    expect(store.status()).toMatchObject({ unitCount: 6, freeBytes: freeBytes - 6 * 8192, highestSequence: 6n });
+    expect(await readBack(store, 0)).toBeUndefined();
+    await put(store, 20, 32_768);
+    await store.close();
+    const { store: again } = await open(device.image);
+    expect(again.status()).toEqual(store.status());
+    for (const number of [4, 5, 6, 7, 8, 9]) await expectUnit(again, number, 8192);
+    await expectUnit(again, 20, 32_768);
+  });
+
+  it('frees nothing for another cluster, an older database or a lower sequence, also after a reopen', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 10);
+    await store.free([], authority(50n, 2));
+    const refuse = async (on: ExtentStore, by: Parameters<ExtentStore['free']>[1]): Promise<void> => {
+      await expect(on.free([keyOf(1)], by)).rejects.toMatchObject({ code: 'ForeignDatabase' });
+      expect(on.status().unitCount).toBe(1);
+    };
+    const { store: again } = await open(device.image);
+    for (const on of [store, again]) {
+      await refuse(on, { ...authority(60n, 2), clusterId: '00000000-0000-4000-8000-000000000bad' });
+      await refuse(on, authority(60n, 1));
+      await refuse(on, authority(49n, 3));
+    }
+    expect(again.status().highestSequence).toBe(50n);
+    expect(await again.free([keyOf(1)], authority(50n, 2))).toBe(1);
+  });
+
+  it('seed-2.13: a fragmented device joins extents; a full one refuses early, serves reads and frees', async () => {
+    const { device, store } = await open();
+    const numbers: number[] = [];
+    for (let number = 0; ; number += 1) {
+      const outcome = await put(store, number, 4096).catch((error: { code: string }) => error.code);
+      if (outcome === 'DeviceFull') break;
+      expect(outcome).toBe('written');
+      numbers.push(number);
+    }
+    expect(store.status()).toMatchObject({ state: 'full', freeBytes: 0 });
+    await expectUnit(store, 0, 4096);
+    await store.free(numbers.filter((number) => number % 2 === 1).map(keyOf), authority(1n));
+    expect(store.status().state).toBe('live');
+    // Only single free blocks are left beside the reserve.
+    expect(await put(store, 1000, 40 * KIB)).toBe('written');
+    await expectUnit(store, 1000, 40 * KIB);
+    const { chunkId, unitIndex } = keyOf(1000);
+    const middle = await store.read(chunkId, unitIndex, { offset: 6000, length: 20_000 });
+    expect(middle?.bytes.equals(bytesOf(1000, 40 * KIB).subarray(6000, 26_000))).toBe(true);
+    await store.close();
+    const { store: again } = await open(device.image);
+    await expectUnit(again, 1000, 40 * KIB);
+    for (const number of numbers.filter((each) => each % 2 === 0)) await expectUnit(again, number, 4096);
+  });
+
+  it('goes on through many changes of the log half, each reopen seeing the same', async () => {
+    const { device, store } = await open();
+    await Promise.all(Array.from({ length: 5 }, (_, number) => put(store, number, 6000)));
+    for (let round = 0; round < 300; round += 1) {
+      await put(store, 100 + round, 3000);
+      await store.free([keyOf(100 + round)], authority(BigInt(round)));
+    }
+    const logWrites = device.writes.filter(({ position }) => position >= 4 * BLOCK_BYTES && position < DATA_START);
+    expect(logWrites.reduce((sum, write) => sum + write.sizeBytes, 0)).toBeGreaterThan(20 * LOG_HALF_BYTES);
+    const { store: again } = await open(device.image);
+    expect(again.status()).toEqual(store.status());
+    for (let number = 0; number < 5; number += 1) await expectUnit(again, number, 6000);
+  });
+
+  it('never writes what is freed before the free is flushed', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 4096);
+    const position = device.image.indexOf(bytesOf(1, 4096));
+    const freeing = store.free([keyOf(1)], authority(1n));
+    const writing = put(store, 2, 4096);
+    await Promise.all([freeing, writing]);
+    expect(device.image.indexOf(bytesOf(2, 4096))).not.toBe(position);
+    await put(store, 3, 4096);
+    expect(device.image.indexOf(bytesOf(3, 4096))).toBe(position);
+  });
+
+  it('a unit freed while it is read is not here, not damaged', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 4096);
+    let letGo: () => void = () => undefined;
+    device.beforeRead = new Promise((resolve) => (letGo = resolve));
+    const reading = readBack(store, 1);
+    device.beforeRead = Promise.resolve();
+    await store.free([keyOf(1)], authority(1n));
+    await put(store, 2, 4096);
+    letGo();
+    expect(await reading).toBeUndefined();
+  });
+
+  it('refuses what no record can hold', async () => {
+    const { store } = await open();
+    const refuse = (change: object) =>
+      expect(store.write(headerOf(1, 10, change), 10, pullOf(bytesOf(1, 10)), soon())).rejects.toThrow(RangeError);
+    for (const change of [
+      { chunkId: 'XYZ' },
+      { unitIndex: 3 },
+      { k: 0 },
+      { unitSizeBytes: 11 },
+      { bucketId: -1n },
+      { writeId: '' },
+      { writtenAtMs: 1.5 },
+      { chunkSizeBytes: 2 ** 32 },
+    ]) {
+      await refuse(change);
+    }
+  });
+});
+
+describe('a device that fails', () => {
+  async function failing(kind: 'EIO' | 'ENOSPC', matches: (device: SimulatedDevice, at: 'write' | 'flush') => boolean) {
+    const clock = new ManualClock();
+    const armed = { on: false };
+    const { device, store } = await openImage(
+      await formattedImage(),
+      (_call, at) => (armed.on && matches(device, at) ? kind : undefined),
+      clock,
+    );
+    await put(store, 1, 5000);
+    return { device, store, armed, clock };
+  }
+
+  it.each([
+    ['a flush', (_device: SimulatedDevice, at: 'write' | 'flush') => at === 'flush'],
+    ['a write', (_device: SimulatedDevice, at: 'write' | 'flush') => at === 'write'],
+  ])('seed-2.22: EIO at %s is the end of writing; reads go on', async (_name, matches) => {
+    const { device, store, armed } = await failing('EIO', matches);
+    armed.on = true;
+    const lost = await Promise.allSettled([
+      put(store, 2, 5000),
+      put(store, 3, 300_000),
+      store.free([keyOf(1)], authority(1n)),
+    ]);
+    for (const outcome of lost) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'DeviceDead' } });
+    armed.on = false;
+    const { calls } = device;
+    await expect(put(store, 4, 10)).rejects.toMatchObject({ code: 'DeviceDead' });
+    await expect(store.free([keyOf(1)], authority(2n))).rejects.toMatchObject({ code: 'DeviceDead' });
+    expect(store.status().state).toBe('dead');
+    await expectUnit(store, 1, 5000);
+    await store.close();
+    // Nothing was tried again.
+    expect(device.calls).toBe(calls);
+  });
+
+  it('seed-2.13: no room in the file system below is full, not dead, and passes', async () => {
+    const inData = (device: SimulatedDevice): boolean => (device.writes.at(-1)?.position ?? 0) >= 0;
+    const { store, armed, clock } = await failing('ENOSPC', (device, at) => at === 'write' && inData(device));
+    const { freeBytes } = store.status();
+    armed.on = true;
+    await expect(put(store, 2, 5000)).rejects.toMatchObject({ code: 'DeviceFull' });
+    await expect(put(store, 3, 300_000)).rejects.toMatchObject({ code: 'DeviceFull' });
+    armed.on = false;
+    expect(store.status()).toMatchObject({ state: 'full', freeBytes });
+    await expectUnit(store, 1, 5000);
+    expect(await store.free([keyOf(1)], authority(1n))).toBe(1);
+    clock.advance(1001);
+    expect(store.status().state).toBe('live');
+    expect(await put(store, 2, 5000)).toBe('written');
+  });
+});
