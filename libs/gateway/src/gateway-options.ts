@@ -1,0 +1,53 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { CallContext } from '@holdfast/contracts';
+
+/** Recognises the load balancer of this cluster by the code in its headers (`InternalAuthenticator` of the service host). */
+export interface EdgeAuthenticator {
+  /** Errors: Unauthenticated. */
+  acceptHttp(method: string, path: string, headers: IncomingHttpHeaders): CallContext;
+}
+
+/** What an application says about its S3 listener. Times in milliseconds. */
+export interface GatewayOptions {
+  /** The one region of this store: what signatures are scoped to. */
+  readonly region?: string;
+  /** Present where a load balancer stands in front. Without it, or without its code, a request came from a client. */
+  readonly edge?: EdgeAuthenticator;
+  /** True when requests may be sent here. Without it, ready means: listening and not draining. */
+  readonly isReady?: () => Promise<boolean>;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** Bounds on what one connection may cost. */
+export interface HttpLimits {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headerTimeoutMs: number;
+  /** Longer than a load balancer keeps an idle connection, so that the balancer closes first. */
+  readonly keepAliveTimeoutMs: number;
+  /** A client that sends nothing for so long, while its body is being read, is given up. */
+  readonly bodyIdleTimeoutMs: number;
+  /** Waiting time that a body may cost before its rate is judged. */
+  readonly bodyGraceMs: number;
+  /** Bytes per second of waiting time. */
+  readonly bodyBytesPerSecondMin: number;
+  /** A client that takes nothing of its answer for so long is given up. */
+  readonly writeIdleTimeoutMs: number;
+  /** Of an unread body, read and thrown away so that the connection can be used again. */
+  readonly drainBytesMax: number;
+  /** Of a call to identity or metadata. */
+  readonly controlTimeoutMs: number;
+  /** Of the transfer of one body, whichever way. */
+  readonly transferTimeoutMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  headerTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 75_000,
+  bodyIdleTimeoutMs: 30_000,
+  bodyGraceMs: 15_000,
+  bodyBytesPerSecondMin: 1024,
+  writeIdleTimeoutMs: 60_000,
+  drainBytesMax: 1024 * 1024,
+  controlTimeoutMs: 10_000,
+  transferTimeoutMs: 6 * 3_600_000,
+};

@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { assert } from '@holdfast/stdx';
+import { log } from '@holdfast/service-host';
+import type { HttpLimits } from '../gateway-options.js';
+import type { Reply, StreamedBody } from '../pipeline/reply.js';
+import type { RequestBody } from './request-body.js';
+
+/** So much of a body that nobody wanted is read without giving the connection up. */
+const DRAIN_IN_PLACE_BYTES = 64 * 1024;
+const LINGER_MS = 2000;
+
+/** One request and its answer on one connection. */
+export interface Channel {
+  readonly raw: IncomingMessage;
+  readonly out: ServerResponse;
+  readonly requestId: string;
+  /** Absent when the request was refused before its headers were understood: the connection ends with the answer. */
+  readonly body?: RequestBody;
+  /** The connection ends with this answer. */
+  readonly closing: boolean;
+}
+
+/** Writes answers. Headers go out with the first bytes, so an error before them is still an ordinary error answer. */
+export class ReplyWriter {
+  constructor(
+    private readonly hostId: string,
+    private readonly limits: HttpLimits,
+  ) {}
+
+  /**
+   * Resolves with the number of body bytes handed to the socket. Rejects with the error of a body that failed before its
+   * first byte; after it, the socket is destroyed, because a clean end would look like the whole object.
+   */
+  async write(channel: Channel, reply: Reply): Promise<number> {
+    const left = unreadBytes(channel);
+    const held = channel.body?.wanted === false;
+    const head = this.head(channel, reply, channel.closing || held || left > DRAIN_IN_PLACE_BYTES);
+    if (typeof reply.body === 'object') return this.stream(channel, reply.status, head, reply.body);
+    const { raw, out } = channel;
+    const isHead = raw.method === 'HEAD';
+    const text = isHead ? '' : (reply.body ?? '');
+    const sizeBytes = Buffer.byteLength(text);
+    if (reply.headLengthBytes !== undefined) head.push('Content-Length', String(reply.headLengthBytes));
+    else if (!isHead && reply.status !== 204 && reply.status !== 304) head.push('Content-Length', String(sizeBytes));
+    out.writeHead(reply.status, head);
+    if (left > DRAIN_IN_PLACE_BYTES && !held) {
+      await this.linger(channel, text);
+      out.end();
+    } else {
+      if (left > 0) discard(raw);
+      out.end(text);
+    }
+    return sizeBytes;
+  }
+
+  private head(channel: Channel, reply: Reply, mustClose: boolean): string[] {
+    const head = reply.headers.slice();
+    head.push('x-amz-request-id', channel.requestId, 'x-amz-id-2', this.hostId, 'Server', 'Holdfast');
+    if (mustClose) head.push('Connection', 'close');
+    return head;
+  }
+
+  private async stream(channel: Channel, status: number, head: string[], body: StreamedBody): Promise<number> {
+    const { out, raw } = channel;
+    const source = body.open()[Symbol.asyncIterator]();
+    const first = await source.next();
+    if (out.destroyed) {
+      await source.return?.();
+      return 0;
+    }
+    head.push('Content-Length', String(body.sizeBytes));
+    let sentBytes = 0;
+    try {
+      out.writeHead(status, head);
+      for (let step = first; !step.done; step = await source.next()) {
+        sentBytes += step.value.length;
+        assert(sentBytes <= body.sizeBytes, 'a body is as long as its header says', { sentBytes });
+        // The last bytes and the end are one write; what the source still does delays nobody.
+        if (sentBytes === body.sizeBytes) out.end(step.value);
+        else if (!out.write(step.value)) await this.roomOrGone(out);
+        if (out.destroyed && !out.writableEnded) break;
+      }
+      assert(sentBytes === body.sizeBytes || out.destroyed, 'a body is as long as its header says', { sentBytes });
+    } catch (error) {
+      if (!out.writableEnded) raw.destroy();
+      log.error('the source of an answer failed after its headers', { requestId: channel.requestId, sentBytes, error });
+    } finally {
+      await source.return?.();
+    }
+    return sentBytes;
+  }
+
+  /** Resolves when the client took what it was sent, or is gone; a client that takes nothing for too long is sent away. */
+  private roomOrGone(out: ServerResponse): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => out.destroy(), this.limits.writeIdleTimeoutMs);
+      const done = (): void => {
+        clearTimeout(timer);
+        out.off('drain', done);
+        out.off('close', done);
+        resolve();
+      };
+      out.on('drain', done);
+      out.on('close', done);
+    });
+  }
+
+  /**
+   * Sends the answer, then goes on reading for a little while: a socket that is closed with unread bytes in it resets, and
+   * the client would lose the answer to its own upload.
+   */
+  private linger({ raw, out }: Channel, text: string): Promise<void> {
+    if (text === '') out.flushHeaders();
+    else out.write(text);
+    return new Promise((resolve) => {
+      let readBytes = 0;
+      const timer = setTimeout(done, LINGER_MS);
+      const { drainBytesMax } = this.limits;
+      raw.removeAllListeners('data');
+      raw.on('data', (chunk: Buffer) => {
+        readBytes += chunk.length;
+        if (readBytes > drainBytesMax) done();
+      });
+      raw.once('end', done);
+      raw.once('close', done);
+      raw.resume();
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+    });
+  }
+}
+
+/** Of the request's body: bytes that are announced and were not read. */
+function unreadBytes({ raw, body }: Channel): number {
+  if (raw.complete || raw.destroyed) return 0;
+  const announced = raw.headers['content-length'];
+  if (announced === undefined) return raw.headers['transfer-encoding'] === undefined ? 0 : Number.MAX_SAFE_INTEGER;
+  return Math.max(0, Number(announced) - (body?.receivedCount ?? 0));
+}
+
+function discard(raw: IncomingMessage): void {
+  raw.removeAllListeners('data');
+  raw.resume();
+}

@@ -1,0 +1,21 @@
+import { encodeLocationConstraint } from '@holdfast/s3-protocol';
+import { defineOperation } from '../pipeline/operation.js';
+import { emptyReply, xmlReply } from '../pipeline/reply.js';
+
+export const headBucket = defineOperation<void, void>({
+  name: 'HeadBucket',
+  decode: () => undefined,
+  async handle(_input, exchange) {
+    await exchange.services.buckets.current(exchange);
+  },
+  encode: (_output, exchange) => emptyReply(200, ['x-amz-bucket-region', exchange.services.region]),
+});
+
+export const getBucketLocation = defineOperation<void, void>({
+  name: 'GetBucketLocation',
+  decode: () => undefined,
+  async handle(_input, exchange) {
+    await exchange.services.buckets.current(exchange);
+  },
+  encode: (_output, exchange) => xmlReply(encodeLocationConstraint(exchange.services.region)),
+});

@@ -1,0 +1,92 @@
+import { Deadline, type Clock } from '@holdfast/stdx';
+import {
+  HoldfastError,
+  type CallContext,
+  type Caller,
+  type Decision,
+  type FlowName,
+  type Identity,
+  type Metadata,
+  type ObjectData,
+  type TraceLog,
+} from '@holdfast/contracts';
+import type { ChunkSigning, PayloadMode } from '@holdfast/s3-protocol';
+import type { HttpLimits } from '../gateway-options.js';
+import type { RequestBody } from '../http/request-body.js';
+import type { OwnedBuckets } from './owned-buckets.js';
+import type { S3Request } from './request.js';
+
+/** What every operation may use. Made once per process. */
+export interface GatewayServices {
+  readonly identity: Identity;
+  readonly metadata: Metadata;
+  readonly data: ObjectData;
+  readonly trace: TraceLog;
+  readonly clock: Clock;
+  readonly region: string;
+  readonly limits: HttpLimits;
+  readonly buckets: OwnedBuckets;
+}
+
+/** What authentication and authorisation found out about a request. */
+export interface Grant {
+  readonly caller: Caller;
+  /** Answers to the optional checks of the operation, in their order. */
+  readonly asked: readonly Decision[];
+  readonly payload: PayloadMode;
+  /** Present for bodies of signed chunks. */
+  readonly chunkSigning?: ChunkSigning;
+}
+
+/** One authorised request on its way through its operation. */
+export class Exchange {
+  constructor(
+    readonly services: GatewayServices,
+    readonly request: S3Request,
+    readonly flow: FlowName | undefined,
+    readonly grant: Grant,
+    readonly body: RequestBody,
+  ) {}
+
+  get caller(): Caller {
+    return this.grant.caller;
+  }
+
+  /** Of an operation on a bucket or an object. */
+  get bucketName(): string {
+    return this.request.target.bucket ?? missing('bucket');
+  }
+
+  /** Of an operation on an object. */
+  get key(): string {
+    return this.request.target.key ?? missing('key');
+  }
+
+  /** For a call to identity or metadata. */
+  controlCall(): CallContext {
+    return this.call(this.services.limits.controlTimeoutMs);
+  }
+
+  /** For the bytes of one body. */
+  transferCall(): CallContext {
+    return this.call(this.services.limits.transferTimeoutMs);
+  }
+
+  step(number: number, detail = ''): void {
+    if (this.flow === undefined) return;
+    this.services.trace.step(this.call(0), number, detail);
+  }
+
+  private call(timeoutMs: number): CallContext {
+    return callOf(this.request.requestId, this.flow, timeoutMs, this.services.clock);
+  }
+}
+
+export function callOf(requestId: string, flow: FlowName | undefined, timeoutMs: number, clock: Clock): CallContext {
+  const deadline = Deadline.in(timeoutMs, clock);
+  return flow === undefined ? { requestId, deadline } : { requestId, deadline, flow };
+}
+
+function missing(what: string): never {
+  throw new HoldfastError('InternalError', `the operation needs a ${what} that the request does not name`);
+}
