@@ -1,1 +1,1 @@
-export {};
+export { identityContract, signedProof, type IdentityUnderTest } from './identity.contract.js';
