@@ -1,7 +1,8 @@
-// The door of proofs and benchmarks: `NAME [--size quick|full] [--seed N]` or `--list`.
+// The door of proofs and benchmarks: `NAME [--size quick|full] [--seed N] [options of NAME]` or `--list`.
 // Each NAME is a module beside the door's index.mjs that exports
 //   description: string
-//   run({ size, seed, log, signal }): an object of facts; it throws MissingDependency when it cannot be run here.
+//   options (if it has any of its own): as node:util's parseArgs has them, each with a `hint` of what it takes
+//   run({ size, seed, log, signal, options }): an object of facts; it throws MissingDependency when it cannot be run here.
 // It ends by itself on `signal` (an AbortSignal: Ctrl-C or SIGTERM) and leaves nothing behind.
 // The last line of stdout is one line of JSON with at least name, size, seed, commit, seconds and what run answered.
 import { execFileSync } from 'node:child_process';
@@ -57,21 +58,46 @@ async function list(folder) {
       (error) => `cannot be loaded: ${error.message}`,
     );
     console.log(`${name.padEnd(24)} ${description}`);
+    for (const [option, { hint }] of Object.entries(await optionsOf(folder, name)))
+      console.log(`${''.padEnd(24)}   --${option} ${hint}`);
   }
 }
 
-function parse(argv) {
+const ownOptions = {
+  list: { type: 'boolean' },
+  size: { type: 'string', default: 'quick' },
+  seed: { type: 'string' },
+};
+
+/** The name is looked for before the options are known that come with it: it is the first word that is a name. */
+function nameIn(argv, folder) {
+  const names = namesIn(folder);
+  return argv.find((word) => names.includes(word));
+}
+
+/** Options of a module that cannot be loaded are none: running it says why. */
+async function optionsOf(folder, name) {
+  if (name === undefined) return {};
+  return load(folder, name).then(
+    (module) => module.options ?? {},
+    () => ({}),
+  );
+}
+
+async function parse(argv, folder) {
+  const moduleOptions = await optionsOf(folder, nameIn(argv, folder));
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: { list: { type: 'boolean' }, size: { type: 'string', default: 'quick' }, seed: { type: 'string' } },
+    options: { ...moduleOptions, ...ownOptions },
   });
-  if (values.list === true) return { list: true };
+  const { list: wantsList, size, seed: seedText, ...options } = values;
+  if (wantsList === true) return { list: true };
   if (positionals.length !== 1) throw new Error('give one NAME, or --list');
-  if (!sizes.includes(values.size)) throw new Error(`--size is ${sizes.join(' or ')}, not '${values.size}'`);
-  if (values.seed !== undefined && !/^\d{1,10}$/.test(values.seed)) throw new Error('--seed is a whole number');
-  const seed = values.seed === undefined ? randomInt(2 ** 32 - 1) : Number(values.seed);
-  return { list: false, name: positionals[0], size: values.size, seed };
+  if (!sizes.includes(size)) throw new Error(`--size is ${sizes.join(' or ')}, not '${size}'`);
+  if (seedText !== undefined && !/^\d{1,10}$/.test(seedText)) throw new Error('--seed is a whole number');
+  const seed = seedText === undefined ? randomInt(2 ** 32 - 1) : Number(seedText);
+  return { list: false, name: positionals[0], size, seed, options };
 }
 
 /** Prints rows (objects of the same keys) as an aligned table. */
@@ -99,13 +125,13 @@ function abortOnSignals() {
 }
 
 /** Runs one module and answers its facts; whatever goes wrong is a fact too (`error`, `missing`). */
-async function attempt(folder, { name, size, seed }, signal) {
+async function attempt(folder, { name, size, seed, options }, signal) {
   const log = (...parts) => console.log(...parts);
   try {
     if (!existsSync(join(folder, `${name}.mjs`)))
       throw new Error(`no such name; there are ${namesIn(folder).join(', ')}`);
     const module = await load(folder, name);
-    const facts = await module.run({ size, seed, log, signal });
+    const facts = await module.run({ size, seed, log, signal, options });
     return signal.aborted ? { ...facts, error: 'interrupted' } : facts;
   } catch (error) {
     console.error(`${name}: ${error instanceof MissingDependency ? error.message : (error.stack ?? error)}`);
@@ -122,7 +148,7 @@ async function attempt(folder, { name, size, seed }, signal) {
 export async function openDoor({ folder, judge }) {
   let wanted;
   try {
-    wanted = parse(process.argv.slice(2));
+    wanted = await parse(process.argv.slice(2), folder);
   } catch (error) {
     console.error(error.message);
     process.exit(2);
