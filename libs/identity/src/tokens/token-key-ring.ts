@@ -24,7 +24,7 @@ export class TokenKeyRing {
   private readonly opened = new BoundedMap<string, TokenKey>(100);
 
   constructor(
-    private readonly store: IdentityStore,
+    private readonly store: Pick<IdentityStore, 'listTokenKeys' | 'addTokenKey'>,
     private readonly sealing: SealingKey,
     clock: Clock,
     lifetimeMs: number,

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { compilePolicy } from '@holdfast/iam-policy';
+import { ANONYMOUS, judge, type Principal } from './principal.js';
+
+const OWN = '111111111111';
+const OTHER = '222222222222';
+const all = compilePolicy('all', '{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}');
+const closed = compilePolicy('closed', '{"Statement":{"Effect":"Deny","Action":"iam:*","Resource":"*"}}');
+
+function principal(kind: 'root' | 'user', ofFirstAccount: boolean, policies = [all]): Principal {
+  const caller = {
+    kind,
+    accountId: OWN,
+    canonicalId: 'c',
+    displayName: 'd',
+    userName: kind === 'user' ? 'u' : '',
+    arn: 'a',
+  };
+  return { caller, userId: kind === 'user' ? 'id' : '', ofFirstAccount, policies: kind === 'user' ? policies : [] };
+}
+const decide = (who: Principal, action: string, resource: string): string => judge(who, { action, resource });
+
+describe('reach of principals', () => {
+  const storeRoot = principal('root', true);
+  const storeUser = principal('user', true);
+  const tenantRoot = principal('root', false);
+  const tenantUser = principal('user', false);
+  const ownUser = `arn:aws:iam::${OWN}:user/x`;
+  const otherUser = `arn:aws:iam::${OTHER}:user/x`;
+
+  it.each([
+    ['s3:GetObject', 'arn:aws:s3:::b/k', ['allow', 'allow', 'allow', 'allow']],
+    ['S3:GetObject', 'arn:aws:s3:::b/k', ['allow', 'allow', 'allow', 'allow']],
+    ['iam:CreateUser', ownUser, ['allow', 'allow', 'allow', 'allow']],
+    ['iam:CreateUser', otherUser, ['allow', 'no-allow', 'no-allow', 'no-allow']],
+    ['iam:CreateUser', '*', ['allow', 'allow', 'no-allow', 'no-allow']],
+    ['iam:CreateUser', `x:aws:iam::${OWN}:user/x`, ['allow', 'allow', 'no-allow', 'no-allow']],
+    ['IAM:createAccount', `arn:aws:iam::${OWN}:account`, ['allow', 'allow', 'no-allow', 'no-allow']],
+    ['iam:ListAccounts', '*', ['allow', 'allow', 'no-allow', 'no-allow']],
+    ['holdfast:StopNode', ownUser, ['allow', 'allow', 'no-allow', 'no-allow']],
+  ])('seed-3.3: %s on %s', (action, resource, expected) => {
+    expect([storeRoot, storeUser, tenantRoot, tenantUser].map((who) => decide(who, action, resource))).toEqual(
+      expected,
+    );
+  });
+
+  it('seed-3.3: a deny stays a deny, also beyond the reach', () => {
+    for (const resource of [ownUser, otherUser]) {
+      expect(decide(principal('user', false, [all, closed]), 'iam:CreateUser', resource)).toBe('explicit-deny');
+    }
+  });
+
+  it('seed-3.3: nobody is allowed nothing', () => {
+    expect(decide({ ...ANONYMOUS, policies: [all] }, 's3:GetObject', 'arn:aws:s3:::b/k')).toBe('no-allow');
+  });
+});
