@@ -34,7 +34,7 @@ export class DataPlaneConnections {
     options: DataPlaneOptions = {},
   ) {
     const sockets = options.socketsPerAddressMax ?? 64;
-    this.agent = new Agent({ keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets, noDelay: true });
+    this.agent = new Agent({ keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets });
     this.connectTimeoutMs = options.connectTimeoutMs ?? 1000;
     this.silenceTimeoutMs = options.silenceTimeoutMs ?? 5000;
   }

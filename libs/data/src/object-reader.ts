@@ -1,0 +1,237 @@
+import {
+  HoldfastError,
+  LIMITS,
+  type CallContext,
+  type ChunkEntry,
+  type ReadRange,
+  type TraceLog,
+  type UnitLayout,
+} from '@holdfast/contracts';
+import { ByteBudget } from './byte-budget.js';
+import { CopyRead } from './copy-read.js';
+import { GroupRead } from './group-read.js';
+import { UnitSource, type UnitReadCall, type UnitSourceParts } from './unit-source.js';
+
+/** Reads up to this size do not count against the readers' memory. */
+const UNCOUNTED_BYTES_MAX = 4 * LIMITS.smallChunkBytesMax;
+
+export interface ObjectReaderOptions {
+  /** Memory for chunks on their way to readers, all reads together. */
+  readonly readerBufferBytes?: number;
+}
+
+/** The part of one chunk that a range covers. */
+interface ChunkPart {
+  readonly index: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+interface FetchedPart {
+  readonly buffers: readonly Buffer[];
+  readonly heldBytes: number;
+}
+
+/** Reads chunks in order, one ahead, in bounded memory; each chunk from the units of one set. */
+export class ObjectReader {
+  readonly memory: ByteBudget;
+
+  constructor(
+    private readonly sources: UnitSourceParts,
+    private readonly trace: TraceLog,
+    options: ObjectReaderOptions = {},
+  ) {
+    this.memory = new ByteBudget(options.readerBufferBytes ?? 96 * 1024 * 1024);
+  }
+
+  /** See ObjectData.read. */
+  read(call: CallContext, range: ReadRange): AsyncIterable<Buffer> {
+    const parts = partsOf(range);
+    const reading = new RangeReading(this.sources, this.memory, this.trace, call, range.chunks);
+    const small = parts.length === 1 && parts[0].last - parts[0].first < UNCOUNTED_BYTES_MAX;
+    if (small && range.chunks[parts[0].index].primary.k === 1) return new SmallRead(reading, parts[0]);
+    return reading.run(parts);
+  }
+
+  /** One whole chunk from the given copy, as buffers in order. Errors: DataUnreadable. */
+  async readCopy(call: CallContext, layout: UnitLayout, sizeBytes: number): Promise<readonly Buffer[]> {
+    await this.sources.maps.get(call);
+    return fetchPart(new UnitSource(this.sources, call, { layout, sizeBytes }), 0, sizeBytes - 1);
+  }
+}
+
+/** One range on its way to one reader. */
+class RangeReading {
+  private readonly secondaryCall: UnitReadCall;
+  private tracedPrimary = false;
+  private tracedSecondary = false;
+
+  constructor(
+    private readonly sources: UnitSourceParts,
+    private readonly memory: ByteBudget,
+    private readonly trace: TraceLog,
+    private readonly call: CallContext,
+    private readonly chunks: readonly ChunkEntry[],
+  ) {
+    this.secondaryCall = { ...call, copy: 'secondary' };
+  }
+
+  async *run(parts: readonly ChunkPart[]): AsyncGenerator<Buffer, void, undefined> {
+    let next: Promise<FetchedPart> | undefined;
+    let current: FetchedPart | undefined;
+    try {
+      for (let at = 0; at < parts.length; at += 1) {
+        current = await (next ?? this.fetch(parts[at], await this.take(parts[at])));
+        next = at + 1 < parts.length ? this.fetchAhead(parts[at + 1]) : undefined;
+        if (at + 1 === parts.length) this.traceEnd(parts.length);
+        for (const bytes of current.buffers) yield bytes;
+        this.give(current);
+        current = undefined;
+      }
+      this.traceSent();
+    } finally {
+      if (current !== undefined) this.give(current);
+      next?.then((part) => this.give(part)).catch(() => undefined);
+    }
+  }
+
+  /** The bytes of a part of a chunk that is kept as copies. */
+  async readSmall({ index, first, last }: ChunkPart): Promise<Buffer> {
+    if (this.sources.maps.view === undefined) await this.sources.maps.get(this.call);
+    const { primary, sizeBytes } = this.chunks[index];
+    this.traceSource(primary, false);
+    const source = new UnitSource(this.sources, this.call, { layout: primary, sizeBytes });
+    try {
+      return await new CopyRead(source, first, last - first + 1).run();
+    } catch {
+      return Buffer.concat(await this.fetchChunk({ index, first, last }));
+    }
+  }
+
+  traceEnd(chunkCount: number): void {
+    if (this.call.flow === 'object-download') this.trace.step(this.call, 12, `${chunkCount} chunks`);
+  }
+
+  traceSent(): void {
+    if (this.call.flow === 'object-download') this.trace.step(this.call, 13);
+  }
+
+  /** Reading ahead takes memory only when nobody waits for it: what a slow reader holds is one chunk. */
+  private fetchAhead(part: ChunkPart): Promise<FetchedPart> | undefined {
+    const heldBytes = this.memoryFor(part);
+    if (!this.memory.tryTake(heldBytes)) return undefined;
+    const fetched = this.fetch(part, heldBytes);
+    fetched.catch(() => undefined);
+    return fetched;
+  }
+
+  private async take(part: ChunkPart): Promise<number> {
+    const heldBytes = this.memoryFor(part);
+    await this.memory.take(heldBytes, this.call.deadline);
+    return heldBytes;
+  }
+
+  private give(part: FetchedPart): void {
+    this.memory.give(part.heldBytes);
+  }
+
+  /** A part with what decoding it may need: as many columns of parity as there are of data. */
+  private memoryFor({ index, first, last }: ChunkPart): number {
+    const { k, m } = this.chunks[index].primary;
+    const sizeBytes = last - first + 1;
+    if (sizeBytes <= UNCOUNTED_BYTES_MAX) return 0;
+    return Math.min(this.memory.capacityBytes, k === 1 ? sizeBytes : Math.ceil((sizeBytes * (k + m)) / k));
+  }
+
+  private async fetch(part: ChunkPart, heldBytes: number): Promise<FetchedPart> {
+    try {
+      return { buffers: await this.fetchChunk(part), heldBytes };
+    } catch (error) {
+      this.memory.give(heldBytes);
+      throw error;
+    }
+  }
+
+  /** From one set; from the other when that one cannot give it. Chunks of one read take turns between the two. */
+  private async fetchChunk(part: ChunkPart): Promise<readonly Buffer[]> {
+    const { primary, secondary, sizeBytes } = this.chunks[part.index];
+    const view = await this.sources.maps.get(this.call);
+    const turn = this.chunks.length > 1 && part.index % 2 === 1;
+    const layouts = secondary === undefined ? [primary] : turn ? [secondary, primary] : [primary, secondary];
+    for (let round = 0; ; round += 1) {
+      for (const layout of layouts) {
+        const isSecondary = layout === secondary;
+        this.traceSource(layout, isSecondary);
+        const source = new UnitSource(this.sources, isSecondary ? this.secondaryCall : this.call, {
+          layout,
+          sizeBytes,
+        });
+        const buffers = await fetchPart(source, part.first, part.last).catch(unlessUnreadable);
+        if (buffers !== undefined) return buffers;
+      }
+      // The map may be too old to know where the units are: once more by a newer one.
+      const newer = await this.sources.maps.refresh(this.call).catch(() => view);
+      if (newer === view || round > 0) break;
+    }
+    throw new HoldfastError('DataUnreadable', undefined, { chunkId: primary.chunkId });
+  }
+
+  private traceSource(layout: UnitLayout, isSecondary: boolean): void {
+    if (this.call.flow !== 'object-download') return;
+    if (isSecondary ? this.tracedSecondary : this.tracedPrimary) return;
+    if (isSecondary) this.tracedSecondary = true;
+    else this.tracedPrimary = true;
+    this.trace.step(this.call, isSecondary ? 10 : 8, `set ${layout.setId}`);
+  }
+}
+
+/** A read of one small chunk: one promise and one buffer. */
+class SmallRead implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
+  private given = false;
+  constructor(
+    private readonly reading: RangeReading,
+    private readonly part: ChunkPart,
+  ) {}
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.given) return { done: true, value: undefined };
+    this.given = true;
+    const value = await this.reading.readSmall(this.part);
+    this.reading.traceEnd(1);
+    this.reading.traceSent();
+    return { done: false, value };
+  }
+
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.given = true;
+    return { done: true, value: undefined };
+  }
+}
+
+async function fetchPart(source: UnitSource, first: number, last: number): Promise<readonly Buffer[]> {
+  if (source.chunk.layout.k > 1) return new GroupRead(source, first, last).run();
+  return [await new CopyRead(source, first, last - first + 1).run()];
+}
+
+function unlessUnreadable(error: unknown): undefined {
+  if (error instanceof HoldfastError && error.code === 'DataUnreadable') return undefined;
+  throw error;
+}
+
+/** Which bytes of which chunks a range covers. */
+function partsOf({ chunks, firstByte, lastByte }: ReadRange): ChunkPart[] {
+  const parts: ChunkPart[] = [];
+  let start = 0;
+  for (let index = 0; index < chunks.length && start <= lastByte; index += 1) {
+    const { sizeBytes } = chunks[index];
+    const first = Math.max(0, firstByte - start);
+    const last = Math.min(sizeBytes - 1, lastByte - start);
+    if (first <= last) parts.push({ index, first, last });
+    start += sizeBytes;
+  }
+  return parts;
+}
