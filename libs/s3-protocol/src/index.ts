@@ -44,7 +44,6 @@ export {
   signatureMatches,
   signatureOf,
   stringToSign,
-  verifySignature,
   type ChunkSigning,
 } from './sigv4/signature.js';
 // Its body

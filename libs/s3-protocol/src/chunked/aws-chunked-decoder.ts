@@ -9,7 +9,7 @@
  * A signed chunk is held until its signature holds, so its size is bounded; an unsigned one streams through.
  * Trailer lines of one common client end in LF alone with an empty line before the signature: both are read.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contracts';
 import { assert, MIB } from '@holdfast/stdx';
 import { scopeText, signatureMatches, signatureOf, type ChunkSigning } from '../sigv4/signature.js';
@@ -44,6 +44,7 @@ export class AwsChunkedDecoder implements AsyncIterable<Buffer> {
   private readonly received = new Map<string, string>();
   private readonly cursor: ByteCursor;
   private leftBytes: number;
+  private readonly signingKey: KeyObject | undefined;
   private previousSignature: string;
   private begun = false;
 
@@ -53,6 +54,7 @@ export class AwsChunkedDecoder implements AsyncIterable<Buffer> {
   ) {
     this.cursor = new ByteCursor(source);
     this.leftBytes = options.decodedLengthBytes;
+    this.signingKey = options.signing && createSecretKey(options.signing.signingKey);
     this.previousSignature = options.signing?.seedSignature ?? '';
   }
 
@@ -127,9 +129,9 @@ export class AwsChunkedDecoder implements AsyncIterable<Buffer> {
   /** Each signature covers the one before it, so no chunk can be dropped, repeated or moved. */
   private verifyNext(kind: string, covered: string, signature: string): void {
     const { signing } = this.options;
-    assert(signing !== undefined, 'only signed bodies have signatures to verify');
+    assert(signing !== undefined && this.signingKey !== undefined, 'only signed bodies have signatures to verify');
     const text = `${kind}\n${signing.timestamp}\n${scopeText(signing.scope)}\n${this.previousSignature}\n${covered}`;
-    if (!signatureMatches(signatureOf(text, signing.signingKey), signature)) {
+    if (!signatureMatches(signatureOf(text, this.signingKey), signature)) {
       throw new HoldfastError('SignatureDoesNotMatch');
     }
     this.previousSignature = signature;

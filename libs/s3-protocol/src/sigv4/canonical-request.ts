@@ -53,17 +53,13 @@ function trimmed(value: string): string {
   return plain.trim();
 }
 
-/** @param path the canonical path, when it is not the one of `request.rawPath` */
-export function canonicalRequest(
-  request: SignedRequest,
-  credential: SigV4Credential,
-  path = canonicalPath(request.rawPath),
-): string {
+/** What the client signed, if the request arrived as it was sent. */
+export function canonicalRequest(request: SignedRequest, credential: SigV4Credential): string {
   let headerLines = '';
   for (const name of credential.signedHeaders)
     headerLines += `${name}:${canonicalHeaderValue(request.headers, name)}\n`;
   return (
-    `${request.method}\n${path}\n${canonicalQuery(request.query)}\n${headerLines}\n` +
+    `${request.method}\n${canonicalPath(request.rawPath)}\n${canonicalQuery(request.query)}\n${headerLines}\n` +
     `${credential.signedHeaders.join(';')}\n${credential.payloadHash}`
   );
 }

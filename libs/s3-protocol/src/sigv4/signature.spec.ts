@@ -4,9 +4,8 @@ import { parseRequestTarget } from '../target/request-target.js';
 import { canonicalPath, canonicalQuery, canonicalRequest } from './canonical-request.js';
 import type { SignedRequest } from './credential.js';
 import { parseCredential } from './parse-credential.js';
-import { deriveSigningKey, signatureMatches, signatureOf, stringToSign, verifySignature } from './signature.js';
+import { deriveSigningKey, signatureMatches, signatureOf, stringToSign } from './signature.js';
 
-const mismatch = expect.objectContaining({ code: 'SignatureDoesNotMatch' });
 const SECRET = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const SCOPE = { date: '20130524', region: 'us-east-1', service: 's3' };
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
@@ -28,13 +27,15 @@ function exampleRequest(
   return { method: change.method ?? 'GET', ...parseRequestTarget(change.rawUrl ?? '/test.txt'), headers };
 }
 
-function verify(request: SignedRequest, secret = SECRET): void {
+function accepts(request: SignedRequest, secret = SECRET): boolean {
   const credential = parseCredential(request, { region: 'us-east-1' });
   if (credential.kind !== 'header-v4' && credential.kind !== 'query-v4') throw new Error('no signature');
-  verifySignature(request, credential, deriveSigningKey(secret, credential.scope));
+  const signingKey = deriveSigningKey(secret, credential.scope);
+  const text = stringToSign(canonicalRequest(request, credential), credential);
+  return signatureMatches(signatureOf(text, signingKey), credential.signature);
 }
 
-describe('verifySignature', () => {
+describe('a signature', () => {
   it('accepts the published example and its intermediate texts', () => {
     const request = exampleRequest();
     const credential = parseCredential(request, { region: 'us-east-1' });
@@ -48,7 +49,7 @@ describe('verifySignature', () => {
       'AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/aws4_request\n' +
         '7344ae5b7ee6c3e7e6b0fe0640412a37625d1fbfff95c48bbb2dc43964946972',
     );
-    expect(() => verify(request)).not.toThrow();
+    expect(accepts(request)).toBe(true);
   });
 
   it('accepts the published example of a presigned URL', () => {
@@ -57,11 +58,11 @@ describe('verifySignature', () => {
       '&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host' +
       '&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404';
     const headers = HeaderList.from({ host: 'examplebucket.s3.amazonaws.com' });
-    expect(() => verify({ method: 'GET', ...parseRequestTarget(rawUrl), headers })).not.toThrow();
+    expect(accepts({ method: 'GET', ...parseRequestTarget(rawUrl), headers })).toBe(true);
     const other = rawUrl.replace('86400', '86401');
-    expect(() => verify({ method: 'GET', ...parseRequestTarget(other), headers })).toThrow(mismatch);
+    expect(accepts({ method: 'GET', ...parseRequestTarget(other), headers })).toBe(false);
     const more = `${rawUrl}&versionId=1`;
-    expect(() => verify({ method: 'GET', ...parseRequestTarget(more), headers })).toThrow(mismatch);
+    expect(accepts({ method: 'GET', ...parseRequestTarget(more), headers })).toBe(false);
   });
 
   it.each([
@@ -74,12 +75,12 @@ describe('verifySignature', () => {
     [{ rawUrl: '/test.txt?acl' }],
     [{ method: 'PUT' }],
     [{ host: 'other' }],
-  ])('XA4: %j is SignatureDoesNotMatch', (change) => {
-    expect(() => verify(exampleRequest(change))).toThrow(mismatch);
+  ])('XA4: %j is another signature', (change) => {
+    expect(accepts(exampleRequest(change))).toBe(false);
   });
 
-  it('XA4: another secret is SignatureDoesNotMatch', () => {
-    expect(() => verify(exampleRequest(), `${SECRET}x`)).toThrow(mismatch);
+  it('XA4: another secret is another signature', () => {
+    expect(accepts(exampleRequest(), `${SECRET}x`)).toBe(false);
   });
 });
 

@@ -1,7 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { HoldfastError } from '@holdfast/contracts';
-import { canonicalPath, canonicalRequest } from './canonical-request.js';
-import type { CredentialScope, HeaderV4Credential, SignedRequest, SigV4Credential } from './credential.js';
+import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import type { CredentialScope, HeaderV4Credential, SigV4Credential } from './credential.js';
 
 /** What signed chunks continue from: the key of the request's scope and the signature of its headers. */
 export interface ChunkSigning {
@@ -22,12 +20,8 @@ export function scopeText(scope: CredentialScope): string {
 }
 
 /** @param canonical a byte string, see `canonicalRequest` */
-export function stringToSign(
-  canonical: string,
-  credential: SigV4Credential,
-  encoding: 'latin1' | 'utf8' = 'latin1',
-): string {
-  const digest = createHash('sha256').update(canonical, encoding).digest('hex');
+export function stringToSign(canonical: string, credential: SigV4Credential): string {
+  const digest = createHash('sha256').update(canonical, 'latin1').digest('hex');
   return `AWS4-HMAC-SHA256\n${credential.timestamp}\n${scopeText(credential.scope)}\n${digest}`;
 }
 
@@ -39,8 +33,8 @@ export function deriveSigningKey(secretAccessKey: string, scope: CredentialScope
   return createHmac('sha256', serviceKey).update('aws4_request').digest();
 }
 
-/** 64 lower-case hex digits. */
-export function signatureOf(text: string, signingKey: Buffer): string {
+/** 64 lower-case hex digits. A `KeyObject` signs several times as fast as the bytes of the same key. */
+export function signatureOf(text: string, signingKey: Buffer | KeyObject): string {
   return createHmac('sha256', signingKey).update(text).digest('hex');
 }
 
@@ -49,34 +43,4 @@ export function signatureMatches(expectedHex: string, givenHex: string): boolean
   const expected = Buffer.from(expectedHex, 'latin1');
   const given = Buffer.from(givenHex, 'latin1');
   return expected.length === given.length && timingSafeEqual(expected, given);
-}
-
-/**
- * Canonicalises, signs and compares.
- *
- * Signers agree on plain requests and differ on two odd ones, so a mismatch is looked at again, in this order:
- * a path whose escapes are not the canonical ones is signed as sent by the AWS SDKs and re-encoded by others;
- * header bytes above 0x7F are hashed as sent by most and as UTF-8 of their code points by the JavaScript SDK.
- * Each reading covers the same path bytes, query and headers, so none of them lets a changed request through.
- * @throws HoldfastError SignatureDoesNotMatch
- */
-export function verifySignature(request: SignedRequest, credential: SigV4Credential, signingKey: Buffer): void {
-  const path = canonicalPath(request.rawPath);
-  if (matches(canonicalRequest(request, credential, path), credential, signingKey)) return;
-  if (
-    path !== request.rawPath &&
-    matches(canonicalRequest(request, credential, request.rawPath), credential, signingKey)
-  ) {
-    return;
-  }
-  throw new HoldfastError('SignatureDoesNotMatch');
-}
-
-const HAS_HIGH_BYTES = /[\x80-\xff]/;
-
-function matches(canonical: string, credential: SigV4Credential, signingKey: Buffer): boolean {
-  const sign = (encoding: 'latin1' | 'utf8'): string =>
-    signatureOf(stringToSign(canonical, credential, encoding), signingKey);
-  if (signatureMatches(sign('latin1'), credential.signature)) return true;
-  return HAS_HIGH_BYTES.test(canonical) && signatureMatches(sign('utf8'), credential.signature);
 }

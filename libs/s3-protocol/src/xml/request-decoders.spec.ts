@@ -114,6 +114,13 @@ describe('decodeDelete', () => {
     ['many angles', '<'.repeat(1_000_000)],
     ['many comments', '<!--'.repeat(200_000)],
     ['many ampersands', `<Delete><Object><Key>${'&'.repeat(1_000_000)}</Key></Object></Delete>`],
+    ['many elements', `<Delete>${'<a/>'.repeat(50_000)}</Delete>`],
+    [
+      'one comment for each key and more',
+      `<Delete>${'<Object><Key>k</Key></Object>'}${'<!---->'.repeat(50_000)}</Delete>`,
+    ],
+    ['a tag of two thousand letters', `<Delete ${'a'.repeat(2000)}="b"><Object><Key>k</Key></Object></Delete>`],
+    ['a text of references', `<Delete><Object><Key>${'&amp;'.repeat(50_000)}</Key></Object></Delete>`],
     ['many attributes', `<Delete ${'a="b" '.repeat(100_000)}></Delete>`],
     ['one endless attribute', `<Delete a="${'b'.repeat(1_000_000)}`],
     ['many entities', `<!DOCTYPE d [${'<!ENTITY a "b">'.repeat(50_000)}]><Delete/>`],

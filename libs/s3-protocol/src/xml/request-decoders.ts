@@ -36,9 +36,19 @@ export interface CreateBucketConfiguration {
   readonly locationConstraint?: string;
 }
 
-const DELETE_LIMITS: XmlLimits = { sizeMaxBytes: DELETE_BODY_MAX_BYTES, depthMax: 3 };
-const COMPLETE_LIMITS: XmlLimits = { sizeMaxBytes: COMPLETE_BODY_MAX_BYTES, depthMax: 3 };
-const BUCKET_LIMITS: XmlLimits = { sizeMaxBytes: BUCKET_CONFIGURATION_MAX_BYTES, depthMax: 5 };
+/** Twice the elements of the largest valid document (a tag opens and a tag closes each), and room for comments. */
+const marksOf = (elementsMax: number): number => 2 * elementsMax + 100;
+const DELETE_LIMITS: XmlLimits = {
+  sizeMaxBytes: DELETE_BODY_MAX_BYTES,
+  depthMax: 3,
+  marksMax: marksOf(2 + DELETE_KEYS_MAX * 6),
+};
+const COMPLETE_LIMITS: XmlLimits = {
+  sizeMaxBytes: COMPLETE_BODY_MAX_BYTES,
+  depthMax: 3,
+  marksMax: marksOf(1 + PARTS_MAX * 8),
+};
+const BUCKET_LIMITS: XmlLimits = { sizeMaxBytes: BUCKET_CONFIGURATION_MAX_BYTES, depthMax: 5, marksMax: marksOf(200) };
 
 const OBJECT_FIELDS = new Set(['Key', 'VersionId', 'ETag', 'LastModifiedTime', 'Size']);
 const PART_FIELDS = new Set(['PartNumber', 'ETag', ...CHECKSUM_ALGORITHMS.map((algorithm) => `Checksum${algorithm}`)]);

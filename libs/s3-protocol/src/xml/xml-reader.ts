@@ -18,11 +18,16 @@ export interface ReadElement {
 export interface XmlLimits {
   readonly sizeMaxBytes: number;
   readonly depthMax: number;
+  /** Tags, comments and the rest that opens with an angle: each costs the parser far more than its bytes. */
+  readonly marksMax: number;
 }
 
 const TEXT = '#text';
 const CDATA = '#cdata';
 const ATTRIBUTES = ':@';
+const TAG_MAX_CHARACTERS = 1024;
+/** A key of 1024 bytes, each as the longest reference, fits ten times. */
+const REFERENCED_TEXT_MAX_CHARACTERS = 128 * 1024;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const DECLARED_ENCODING = /^<\?xml\s[^>]*?encoding\s*=\s*["']([^"']*)["']/;
 const OTHER_DECLARATION = /<!(?!--|\[CDATA\[)/;
@@ -61,7 +66,7 @@ export function readXml(body: Buffer, rootName: string, limits: XmlLimits): Read
   if (body.length > limits.sizeMaxBytes) throw malformedXml();
   const text = decodeUtf8(body);
   refuseDeclarations(text);
-  refuseDepth(text, limits.depthMax);
+  refuseShape(text, limits);
   const roots = parse(text).filter((node) => !isBlankText(node));
   if (roots.length !== 1) throw malformedXml();
   const root = readElement(roots[0]);
@@ -83,10 +88,12 @@ function refuseDeclarations(text: string): void {
   if (OTHER_DECLARATION.test(text) || text.includes('\0')) throw malformedXml();
 }
 
-/** One pass over the tags before the parser runs: deep nesting costs it time and stack. */
-function refuseDepth(text: string, depthMax: number): void {
+/** One pass over the tags before the parser runs: nesting, numbers and long tags cost it time and stack. */
+function refuseShape(text: string, { depthMax, marksMax }: XmlLimits): void {
   let depth = 0;
+  let marks = 0;
   for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) {
+    if (++marks > marksMax) throw malformedXml();
     const next = text[at + 1];
     if (next === '!' || next === '?') {
       const close = next === '?' ? '?>' : text[at + 2] === '[' ? ']]>' : '-->';
@@ -96,7 +103,7 @@ function refuseDepth(text: string, depthMax: number): void {
       continue;
     }
     const end = text.indexOf('>', at);
-    if (end < 0) throw malformedXml();
+    if (end < 0 || end - at > TAG_MAX_CHARACTERS) throw malformedXml();
     if (next === '/') depth--;
     else if (text[end - 1] !== '/') depth++;
     if (depth > depthMax || depth < 0) throw malformedXml();
@@ -150,6 +157,7 @@ function cdataText(content: unknown): string {
 
 function decodeReferences(text: string): string {
   if (!text.includes('&')) return text;
+  if (text.length > REFERENCED_TEXT_MAX_CHARACTERS) throw malformedXml();
   return text.replace(REFERENCE, (_, reference: string | undefined) => {
     const named = NAMED.get(reference ?? '');
     if (named !== undefined) return named;
