@@ -1,0 +1,19 @@
+import { HoldfastError, LIMITS, type WriteConditions } from '@holdfast/contracts';
+
+/** Conditions as the SQL functions take them: etags joined by line feeds, `*` alone when it is among them, null for none. */
+export function conditionLists(conditions: WriteConditions): { ifMatch: string | null; ifNoneMatch: string | null } {
+  return { ifMatch: joined(conditions.ifMatch), ifNoneMatch: joined(conditions.ifNoneMatch) };
+}
+
+function joined(etags: readonly string[] | undefined): string | null {
+  if (etags === undefined || etags.length === 0) return null;
+  return etags.includes('*') ? '*' : etags.join('\n');
+}
+
+/** A key that Postgres cannot hold would fail the whole batch it travels in. Errors: InvalidURI, KeyTooLongError. */
+export function assertStorableKey(key: string): void {
+  if (key.includes('\0') || !key.isWellFormed()) throw new HoldfastError('InvalidURI');
+  if (key.length * 3 > LIMITS.keyBytesMax && Buffer.byteLength(key) > LIMITS.keyBytesMax) {
+    throw new HoldfastError('KeyTooLongError');
+  }
+}
