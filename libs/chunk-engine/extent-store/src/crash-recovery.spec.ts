@@ -180,6 +180,28 @@ describe('power cuts', () => {
   }, 60_000);
 });
 
+describe('log generations', () => {
+  it('one that an interrupted snapshot carries is never used again', async () => {
+    const { device } = await openImage(await formattedImage());
+    const seen = new Set<bigint>([1n]);
+    let image = device.image;
+    const halfStarts = [LOG_START, LOG_START + LOG_HALF_BYTES];
+    // Cut at every call of the first renewal, each time on what the cut before left, everything written having arrived.
+    for (let call = 1; call <= 12; call += 1) {
+      const { device: next, store } = await openImage(image, cutAt(call));
+      await put(store, call, 100).catch(() => undefined);
+      image = next.imageAfterCut((_piece, sizeBytes) => sizeBytes);
+      const written = next.writes.filter(({ position }) => halfStarts.includes(position));
+      for (const { position } of written) {
+        const generation = image.readBigUInt64LE(position + 32);
+        expect(seen.has(generation)).toBe(false);
+        seen.add(generation);
+      }
+    }
+    expect(seen.size).toBeGreaterThan(6);
+  });
+});
+
 describe('the tail of the log', () => {
   /** A device with three flushed groups and a fourth of several units, and where the fourth lies. */
   async function fourGroups() {

@@ -11,7 +11,7 @@ import { BLOCK_BYTES, KIB, MIB, assert } from '@holdfast/stdx';
 export const SUPERBLOCK_COPIES = 4;
 export const LOG_START = SUPERBLOCK_COPIES * BLOCK_BYTES;
 export const LOG_HALF_MIN_BYTES = 64 * KIB;
-export const LOG_HALF_MAX_BYTES = 128 * MIB;
+const LOG_HALF_MAX_BYTES = 128 * MIB;
 /** Bytes covered by one checksum of a unit. */
 export const SLICE_BYTES = 64 * KIB;
 /** An extent in a record has 32-bit block numbers. */
@@ -21,7 +21,8 @@ const RESERVE_SHARE = 0.02;
 /** Part of a log half that the live records may fill, so that a snapshot leaves room to append. */
 const LIVE_RECORDS_SHARE = 0.6;
 const GROUP_MAX_BYTES = 256 * KIB;
-const GROUP_HEADER_BYTES = 64;
+/** Bytes of a log group before its records. */
+export const GROUP_HEADER_BYTES = 64;
 const EXTENTS_MAX = 512;
 
 /** Consecutive blocks of the data area. */

@@ -28,12 +28,11 @@
  */
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
-import { blocksFor, slicesFor, type Extent } from './device-layout.js';
+import { GROUP_HEADER_BYTES, blocksFor, slicesFor, type Extent } from './device-layout.js';
 import type { UnitHeader, UnitKey } from './unit-header.js';
 
 const MAGIC = 0x474c_4648;
 const VERSION = 1;
-export const GROUP_HEADER_BYTES = 64;
 const CHECKSUM_AT = 60;
 const UNIT_RECORD_BYTES = 64;
 export const FREE_RECORD_BYTES = 20;

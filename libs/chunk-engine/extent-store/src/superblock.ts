@@ -32,7 +32,7 @@ import type { DeviceFile } from './device.port.js';
 import { ExtentStoreError } from './extent-store-error.js';
 
 const MAGIC = Buffer.from('HOLDFAST', 'latin1');
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const CHECKSUM_AT = BLOCK_BYTES - 4;
 
 export interface Superblock {
