@@ -191,9 +191,7 @@ describe('signed trailers', () => {
   });
 
   it('an announced trailer must come, even signed', async () => {
-    const signature = new SignedBody().chunk('').trailer('x', 'y');
     const nothing = new SignedBody().chunk('hello').chunk('');
-    expect(signature.parts).toHaveLength(2);
     const other = new SignedBody().chunk('hello').chunk('').trailer('x-amz-checksum-sha1', 'NhCmhg==');
     expect((await decode(other.parts, signedTrailer(5))).error).toEqual(code('InvalidRequest'));
     expect((await decode(nothing.parts, signedTrailer(5))).error).toEqual(code('IncompleteBody'));

@@ -315,6 +315,16 @@ describe('parseCredential, query', () => {
     expect([...headers.names()].sort()).toEqual(['content-type', 'host', 'x-amz-acl', 'x-amz-meta-a']);
     expect(effectiveHeaders(request, { kind: 'anonymous' })).toBe(request.headers);
   });
+
+  it('a checksum in the query is no promise about the body; one in a signed header is', () => {
+    const inQuery = queryRequest({}, {}, '&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32');
+    expect(effectiveHeaders(inQuery, parseCredential(inQuery, expected))).toBe(inQuery.headers);
+    const names = 'host;x-amz-checksum-crc32';
+    const inHeader = queryRequest({ 'X-Amz-SignedHeaders': names }, { 'x-amz-checksum-crc32': 'AAAAAA==' });
+    expect(effectiveHeaders(inHeader, parseCredential(inHeader, expected)).get('x-amz-checksum-crc32')).toBe(
+      'AAAAAA==',
+    );
+  });
 });
 
 describe('payloadMode', () => {

@@ -1,18 +1,24 @@
+import { CHECKSUM_HEADERS } from '../checksums/checksum.js';
 import { HeaderList } from '../headers/header-list.js';
 import type { RequestCredential, SignedRequest } from './credential.js';
 
-/** Parameters of the signature itself: no headers that a signer moved. */
-const SIGNATURE_PARAMETERS = new Set([
+/**
+ * Parameters that are no moved headers: those of the signature itself, and checksums. S3 ignores a checksum in the query:
+ * the JavaScript SDK puts that of an empty body there whenever it presigns an upload whose body it does not have.
+ */
+const NOT_MOVED = new Set([
   'x-amz-algorithm',
   'x-amz-credential',
   'x-amz-date',
   'x-amz-expires',
   'x-amz-signedheaders',
   'x-amz-signature',
+  'x-amz-sdk-checksum-algorithm',
+  ...Object.values(CHECKSUM_HEADERS),
 ]);
 
 /**
- * The headers that the operation is to obey. A presigning SDK moves `x-amz-*` headers (metadata, copy source, checksums)
+ * The headers that the operation is to obey. A presigning SDK moves `x-amz-*` headers (metadata, copy source, ACL)
  * into the signed query, where they mean the same; a parameter counts where no header of its name came.
  * Unsigned and header-signed requests have their headers alone.
  */
@@ -21,8 +27,7 @@ export function effectiveHeaders(request: SignedRequest, credential: RequestCred
   const moved: string[] = [];
   for (const { name, value } of request.query.pairs) {
     const lowerName = name.toLowerCase();
-    if (!lowerName.startsWith('x-amz-') || SIGNATURE_PARAMETERS.has(lowerName) || request.headers.has(lowerName))
-      continue;
+    if (!lowerName.startsWith('x-amz-') || NOT_MOVED.has(lowerName) || request.headers.has(lowerName)) continue;
     moved.push(lowerName, value);
   }
   if (moved.length === 0) return request.headers;
