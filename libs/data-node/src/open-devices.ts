@@ -7,7 +7,7 @@ export interface DeviceSetting {
   /** UUID, lower case. */
   readonly deviceId: string;
   readonly path: string;
-  /** By the cluster map; raised when the device was replaced. */
+  /** By the cluster map: which replacement in its slot it is. */
   readonly generation: number;
   /** Size of a file that is not there yet, a multiple of 4 KiB. Without it a missing file is an error. */
   readonly createBytes?: number;
@@ -17,13 +17,11 @@ export interface OpenDevicesOptions {
   readonly devices: readonly DeviceSetting[];
   /** UUID, lower case. */
   readonly clusterId: string;
-  /** Of the database that a new device is made for. */
-  readonly databaseGeneration: number;
 }
 
 /**
- * Opens the devices, first making those that are not there. A device of another cluster, or another device than the map
- * names, is refused: it may hold the only copy of someone's bytes. Errors: Error with the path and what to do.
+ * Opens the devices, first making those that are not there. A device of another cluster, another device than the map names,
+ * or an older one that was replaced is refused: it may hold the only copy of someone's bytes, or stale ones. Errors: Error with the path and what to do.
  */
 export async function openDevices(options: OpenDevicesOptions): Promise<OwnedDevice[]> {
   const opened: OwnedDevice[] = [];
@@ -43,19 +41,20 @@ export async function closeDevices(devices: readonly OwnedDevice[]): Promise<voi
   for (const device of devices) await device.store.close();
 }
 
-async function openDevice(device: DeviceSetting, options: OpenDevicesOptions): Promise<ExtentStore> {
-  const { path, deviceId, createBytes } = device;
-  const { clusterId, databaseGeneration: generation } = options;
+async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptions): Promise<ExtentStore> {
+  const { path, deviceId, generation, createBytes } = device;
   if (!existsSync(path)) {
     if (createBytes === undefined) throw new Error(`${path} is not there: give the path of device ${deviceId}`);
     await ExtentStore.format(path, { deviceId, clusterId, generation, capacityBytes: createBytes });
   }
   const store = await ExtentStore.open(path);
   const found = store.superblock;
-  if (found.deviceId === deviceId && found.clusterId === clusterId) return store;
+  if (found.deviceId === deviceId && found.clusterId === clusterId && found.generation === generation) return store;
   await store.close();
+  const name = (id: string, cluster: string, number: number) =>
+    `device ${id} of cluster ${cluster}, generation ${number}`;
   throw new Error(
-    `${path} holds device ${found.deviceId} of cluster ${found.clusterId}, not device ${deviceId} of cluster ${clusterId}: ` +
+    `${path} holds ${name(found.deviceId, found.clusterId, found.generation)}, not ${name(deviceId, clusterId, generation)}: ` +
       'give the right path, or move the file away',
   );
 }

@@ -2,3 +2,9 @@ export { identityContract, signedProof, type IdentityUnderTest } from './identit
 export { InMemoryIdentity } from './in-memory-identity.js';
 export { InMemoryMetadata } from './in-memory-metadata.js';
 export { InMemoryObjectData } from './in-memory-object-data.js';
+export { InMemoryPorts, type RecordedCall } from './in-memory-ports.js';
+export { clusterMapOf, deviceIdsOf, withFailedDevices, type ClusterShape } from './cluster-maps.js';
+export { InMemoryUnitStore, type UnitCall, type UnitFault } from './in-memory-unit-store.js';
+export { InMemoryWriteRecords } from './in-memory-write-records.js';
+export { bodyOf, collect, objectDataContract, type ObjectDataUnderTest } from './object-data.contract.js';
+export { unitHeader, unitStoreContract, type UnitStoreUnderTest } from './unit-store.contract.js';

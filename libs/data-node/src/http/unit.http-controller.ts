@@ -17,6 +17,8 @@ import {
 } from './unit-wire.codec.js';
 
 const READ_BUFFER_BYTES = 64 * 1024 * 1024;
+/** A sender that was asked for its bytes and stays silent for so long loses its claim: the connection is closed. */
+const SENDER_SILENCE_MS = 10_000;
 
 /** Node and address of a device are the caller's business; here only its id counts. */
 const here = (deviceId: string): DeviceLocation => ({ deviceId, nodeId: '', address: '' });
@@ -55,7 +57,11 @@ export class UnitHttpController {
     if (request.headers['content-length'] !== String(header.unitSizeBytes))
       throw new HoldfastError('IncompleteBody', 'the request announces another number of bytes than its unit has');
     // The store pulls only after it has claimed space: until then a sender that waits for 100 Continue sends nothing.
-    const receipt = await this.units.write(call, here(match[1]), header, epoch, () => beginBody(request, response));
+    const receipt = await this.units.write(call, here(match[1]), header, epoch, () => {
+      request.setTimeout(SENDER_SILENCE_MS);
+      return beginBody(request, response);
+    });
+    request.setTimeout(0);
     answerJson(response, 200, { epoch: String(receipt.epoch), deviceGeneration: receipt.deviceGeneration });
   }
 
