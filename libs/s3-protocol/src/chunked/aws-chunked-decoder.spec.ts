@@ -259,6 +259,13 @@ describe('unsigned chunks with trailers', () => {
     expect((await decode(body, unsignedTrailer(5))).error).toEqual(code(name));
   });
 
+  it('hands out no byte beyond the declared length', async () => {
+    expect(await decode('3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n', unsignedTrailer(5, []))).toMatchObject({
+      text: 'abc',
+      error: code('IncompleteBody'),
+    });
+  });
+
   it('closes the source when the reader stops early', async () => {
     let closed = false;
     async function* source(): AsyncGenerator<Buffer> {

@@ -316,6 +316,15 @@ describe('parseCredential, query', () => {
     expect(effectiveHeaders(request, { kind: 'anonymous' })).toBe(request.headers);
   });
 
+  it('a header outweighs a parameter of its name', () => {
+    const request = queryRequest(
+      { 'X-Amz-SignedHeaders': 'host;x-amz-acl' },
+      { 'x-amz-acl': 'private' },
+      '&X-Amz-Acl=public-read',
+    );
+    expect(effectiveHeaders(request, parseCredential(request, expected)).getAll('x-amz-acl')).toEqual(['private']);
+  });
+
   it('a checksum in the query is no promise about the body; one in a signed header is', () => {
     const inQuery = queryRequest({}, {}, '&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32');
     expect(effectiveHeaders(inQuery, parseCredential(inQuery, expected))).toBe(inQuery.headers);

@@ -75,6 +75,7 @@ describe('decodeDelete', () => {
     ['an open root', '<Delete><Object><Key>a</Key></Object>'],
     ['crossed tags', '<Delete><Object><Key>a</Object></Key></Delete>'],
     ['a broken tag', '<Delete><Object><Key>a</Key></Object></Delete'],
+    ['a DOCTYPE around a comment', '<!DOCTYPE d [<!-- x -->]><Delete><Object><Key>a</Key></Object></Delete>'],
     ['a DOCTYPE', '<!DOCTYPE Delete><Delete><Object><Key>a</Key></Object></Delete>'],
     [
       'an external entity',
