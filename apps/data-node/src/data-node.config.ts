@@ -21,7 +21,6 @@ export function dataNodeConfig(env?: NodeJS.ProcessEnv) {
       HOST: setting.host,
       HTTP_PORT: setting.port(7400),
       CLUSTER_ID: z.uuid(),
-      DATABASE_GENERATION: z.coerce.number().int().min(1).default(1),
       DEVICES: z
         .string()
         .transform((text, context) => {

@@ -1,10 +1,4 @@
-import { z } from 'zod';
 import { readConfig, setting } from '@holdfast/service-host';
-
-const addressList = z
-  .string()
-  .transform((text) => text.split(',').map((one) => one.trim()))
-  .pipe(z.array(setting.address).min(1));
 
 export function loadBalancerConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(
@@ -21,8 +15,8 @@ export function loadBalancerConfig(env?: NodeJS.ProcessEnv) {
       HTTP_HOST: setting.host,
       HTTP_PORT: setting.port(7100),
       /** S3 and admin listeners of the API services: host:port, comma separated. */
-      APIS: addressList,
-      ADMIN_APIS: addressList,
+      APIS: setting.addresses,
+      ADMIN_APIS: setting.addresses,
       CHECK_INTERVAL_MS: setting.milliseconds(500),
       CONNECT_TIMEOUT_MS: setting.milliseconds(1000),
       DRAIN_MS: setting.milliseconds(10_000),

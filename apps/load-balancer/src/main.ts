@@ -2,7 +2,14 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { TraceLog } from '@holdfast/contracts';
 import type { ReverseProxy } from '@holdfast/load-balancer';
-import { HealthState, InternalAuthenticator, InternalHttpServer, orExplain, runService, serveTrace } from '@holdfast/service-host';
+import {
+  HealthState,
+  InternalAuthenticator,
+  InternalHttpServer,
+  orExplain,
+  runService,
+  serveTrace,
+} from '@holdfast/service-host';
 import { ADMIN_PROXY, AppModule, S3_PROXY } from './app.module.js';
 import { loadBalancerConfig } from './load-balancer.config.js';
 
@@ -11,13 +18,31 @@ const config = orExplain(() => loadBalancerConfig());
 await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin: config.STOP_WITH_STDIN }, async () => {
   const auth = new InternalAuthenticator(config.CLUSTER_SECRET);
   const trace = new TraceLog(config.NAME);
-  const shared = { host: config.HOST, auth, trace, checkIntervalMs: config.CHECK_INTERVAL_MS, connectTimeoutMs: config.CONNECT_TIMEOUT_MS };
+  const shared = {
+    host: config.HOST,
+    auth,
+    trace,
+    checkIntervalMs: config.CHECK_INTERVAL_MS,
+    connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+  };
   const health = ['/_holdfast/health/live', '/_holdfast/health/ready'];
   const minioHealth = ['/minio/health/live', '/minio/health/ready', '/minio/health/cluster'];
   const app = await NestFactory.createApplicationContext(
     AppModule.forRoot({
-      s3: { ...shared, port: config.S3_PORT, addresses: config.APIS, healthPath: '/_holdfast/health/ready', ownHealthPaths: [...health, ...minioHealth] },
-      admin: { ...shared, port: config.ADMIN_PORT, addresses: config.ADMIN_APIS, healthPath: '/health/ready', ownHealthPaths: [] },
+      s3: {
+        ...shared,
+        port: config.S3_PORT,
+        addresses: config.APIS,
+        healthPath: '/_holdfast/health/ready',
+        ownHealthPaths: [...health, ...minioHealth],
+      },
+      admin: {
+        ...shared,
+        port: config.ADMIN_PORT,
+        addresses: config.ADMIN_APIS,
+        healthPath: '/health/ready',
+        ownHealthPaths: [],
+      },
     }),
     { logger: false },
   );

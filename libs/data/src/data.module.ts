@@ -2,6 +2,8 @@ import {
   Inject,
   Module,
   type DynamicModule,
+  type FactoryProvider,
+  type ModuleMetadata,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
@@ -13,21 +15,41 @@ import { OrphanCollector } from './orphan-collector.worker.js';
 /** Token of the data service as a whole. */
 export const DATA_SERVICE = Symbol('data service');
 
+/** The ports come from other modules of the application: `useFactory` gets what `inject` names. */
+export interface DataModuleOptions {
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject: FactoryProvider['inject'];
+  readonly useFactory: (...ports: never[]) => DataServiceOptions;
+}
+
 /** The data service: `ObjectData`, the handler of its intents, and its workers, which run while the application does. */
 @Module({})
 export class DataModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(@Inject(DATA_SERVICE) private readonly service: DataService) {}
 
-  static forRoot(options: DataServiceOptions): DynamicModule {
-    const service = createDataService(options);
+  static forRoot(options: DataModuleOptions): DynamicModule {
+    const part = <K extends keyof DataService>(token: FactoryProvider['provide'], name: K): FactoryProvider => ({
+      provide: token,
+      useFactory: (service: DataService) => service[name],
+      inject: [DATA_SERVICE],
+    });
     return {
       module: DataModule,
+      imports: options.imports ?? [],
       providers: [
-        { provide: DATA_SERVICE, useValue: service },
-        { provide: ObjectData, useValue: service.objects },
-        { provide: IntentHandler, useValue: service.intents },
-        { provide: OrphanCollector, useValue: service.collector },
-        { provide: ObjectDataHttpController, useFactory: () => new ObjectDataHttpController(service.objects) },
+        {
+          provide: DATA_SERVICE,
+          useFactory: (...ports: never[]) => createDataService(options.useFactory(...ports)),
+          inject: options.inject ?? [],
+        },
+        part(ObjectData, 'objects'),
+        part(IntentHandler, 'intents'),
+        part(OrphanCollector, 'collector'),
+        {
+          provide: ObjectDataHttpController,
+          useFactory: (objects: ObjectData) => new ObjectDataHttpController(objects),
+          inject: [ObjectData],
+        },
       ],
       exports: [DATA_SERVICE, ObjectData, IntentHandler, OrphanCollector, ObjectDataHttpController],
     };

@@ -1,4 +1,4 @@
-export { DATA_SERVICE, DataModule } from './data.module.js';
+export { DATA_SERVICE, DataModule, type DataModuleOptions } from './data.module.js';
 export {
   createDataService,
   type DataService,

@@ -1,1 +1,1 @@
-export {};
+export { ObjectStoreModule, type ObjectStoreOptions } from './object-store.module.js';

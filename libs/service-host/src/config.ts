@@ -41,6 +41,16 @@ export const setting = {
   host: z.string().default('127.0.0.1'),
   /** host:port */
   address: z.string().regex(/^[^:]+:\d+$/, 'must be host:port'),
+  /** host:port, comma separated. */
+  addresses: z
+    .string()
+    .transform((text) => text.split(',').map((one) => one.trim()))
+    .pipe(z.array(z.string().regex(/^[^:]+:\d+$/, 'must be host:port, comma separated')).min(1)),
+  /**
+   * Age from which a unit that no record names is collected. Metadata refuses attempts older than half of it and the data
+   * service collects by it: both must have the same value.
+   */
+  collectGraceMs: 24 * 3_600_000,
   secret: z
     .string({ error: 'is needed: 64 hex digits, the same for every service of the cluster (openssl rand -hex 32)' })
     .regex(/^[0-9a-f]{64,}$/, 'must be at least 64 hex digits (openssl rand -hex 32)')

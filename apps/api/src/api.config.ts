@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { readConfig, setting } from '@holdfast/service-host';
+
+export function apiConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(
+    {
+      NAME: setting.name('api'),
+      LOG_LEVEL: setting.logLevel,
+      STOP_WITH_STDIN: setting.stopWithStdin,
+      CLUSTER_SECRET: setting.secret,
+      HOST: setting.host,
+      HTTP_PORT: setting.port(7600),
+      S3_PORT: setting.port(7601),
+      ADMIN_PORT: setting.port(7602),
+      REGION: z.string().min(1).default('us-east-1'),
+      IAM_ADDRESS: setting.address,
+      METADATA_ADDRESS: setting.address,
+      DATA_ADDRESS: setting.address,
+      DRAIN_MS: setting.milliseconds(10_000),
+    },
+    env,
+  );
+}
