@@ -112,7 +112,7 @@ async function runNpmCi(root) {
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(inside));
   const env = { ...process.env, PATH: path.join(delimiter) };
   delete env.NODE_ENV; // "production" would leave the compiler out
-  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   const { command, prefix } = npmCommand(path, inside);
   for (let attempt = 1; ; attempt += 1) {
     const code = await runToEnd(command, [...prefix, ...args], { cwd: root, env, stdio: ['ignore', 2, 2] });
