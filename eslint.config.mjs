@@ -5,7 +5,14 @@ import tseslint from 'typescript-eslint';
 import { holdfast } from './tools/eslint/plugin.mjs';
 import { layers } from './tools/eslint/layers.mjs';
 
-const testFiles = ['**/*.spec.ts', '**/*.fuzz.ts', '**/*.bench.ts', 'e2e/**/*.ts', 'libs/testkit/**/*.ts'];
+const testFiles = [
+  '**/*.spec.ts',
+  '**/*.fuzz.ts',
+  '**/*.bench.ts',
+  '**/src/**/testing/**/*.ts',
+  'e2e/**/*.ts',
+  'libs/testkit/**/*.ts',
+];
 
 const depConstraints = (extra) =>
   Object.entries(layers).map(([layer, below]) => ({

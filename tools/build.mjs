@@ -17,7 +17,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const notShipped = /\.(spec|fuzz|bench|e2e)\.ts$/;
+const notShipped = /(^|\/)testing\/|\.(spec|fuzz|bench|e2e)\.ts$/;
 
 const options = {
   sourceMaps: true,

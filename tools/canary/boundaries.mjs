@@ -1,9 +1,9 @@
 // Proves that the rules bite: every snippet is linted as if it lay in the repository and must be reported by the rule it
 // breaks; clean snippets must not be reported. Before that, the workspace itself: the module-boundary rule skips itself
 // and passes when there is no project graph, and says nothing about a project without a tag.
+import devkit from '@nx/devkit';
 import { ESLint } from 'eslint';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
@@ -12,7 +12,6 @@ import { layers } from '../eslint/layers.mjs';
 import { snippets } from './snippets.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const devkit = createRequire(import.meta.url)('@nx/devkit');
 
 /** Builds the project graph (the lint rule reads the copy that this leaves) and answers what is wrong with it. */
 async function checkGraph() {

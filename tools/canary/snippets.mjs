@@ -174,6 +174,7 @@ const violations = [
     'local-services',
   ],
   ['test package in shipped code', feature, borders, "import { jest } from '@jest/globals'; jest();", 'shipped'],
+  ['fixture in shipped code', feature, borders, "import { a } from './testing/fixture.js'; a();", 'for tests'],
   [
     'the mode decides',
     feature,
@@ -307,6 +308,12 @@ const cleanOnes = [
     'libs/chunk-engine/erasure/src/canary.ts',
     "import { open } from 'node:fs/promises';\nimport { assert } from '@holdfast/stdx';\nassert(open, 'x');\n",
   ],
+  [
+    'fixture of a test',
+    'libs/metadata/src/testing/canary.ts',
+    "import { Pool } from 'pg';\nimport { a } from '@holdfast/local-services';\na(Pool);\n",
+  ],
+  ['test with a fixture', 'libs/metadata/src/canary.spec.ts', "import { a } from './testing/canary.js';\na();\n"],
   ['standalone as a value', feature, "export const name = 'standalone';\n"],
 ];
 

@@ -1,8 +1,11 @@
 // Who may import what from outside the workspace, as data. What projects may import of each other stands in
 // eslint.config.mjs (the layers); this table is about packages and about single folders.
 
-/** Files that only tests load. They are free of most rules, and they alone may use the test packages. */
-export const testFile = /(^e2e\/|^libs\/testkit\/|\.(spec|e2e|fuzz|bench)\.ts$)/;
+/**
+ * Files that only tests load: tests, the testkit, and the fixtures in a library's `testing` folder. They are free of some
+ * rules, and they alone may use the test packages.
+ */
+export const testFile = /(^e2e\/|^libs\/testkit\/|\/src\/(.+\/)?testing\/|\.(spec|e2e|fuzz|bench)\.ts$)/;
 
 /**
  * Libraries of plain TypeScript: no framework, no driver. They import Node's own modules, the workspace, and what is

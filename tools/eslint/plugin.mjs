@@ -31,6 +31,9 @@ const packageBordersRule = {
   create(context) {
     const path = pathOf(context);
     return onEveryImport((node, source) => {
+      if (/^\.(.*\/)?testing\//.test(source) && !testFile.test(path)) {
+        context.report({ node, messageId: 'border', data: { name: source, say: 'fixtures are for tests' } });
+      }
       if (source.startsWith('.') || isBuiltin(source)) return;
       const name = packageOf(source);
       const report = (say) => context.report({ node, messageId: 'border', data: { name, say } });
