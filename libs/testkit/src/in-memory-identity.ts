@@ -70,7 +70,11 @@ export class InMemoryIdentity extends Identity {
   }
 
   /** A user with a key and one policy. */
-  addUser(accountId: string, userName: string, ...statements: Statement[]): { accessKeyId: string; secretAccessKey: string } {
+  addUser(
+    accountId: string,
+    userName: string,
+    ...statements: Statement[]
+  ): { accessKeyId: string; secretAccessKey: string } {
     this.users.push({ accountId, userName, arn: arnOf(accountId, userName), createdAtMs: this.clock.nowMs() });
     const document = JSON.stringify({ Version: '2012-10-17', Statement: statements });
     this.policies.set(`${accountId}/${userName}/given`, document);
@@ -80,7 +84,10 @@ export class InMemoryIdentity extends Identity {
   /** A token that was issued for the key and ends after `seconds`. */
   tokenOf(accessKeyId: string, seconds = TOKEN_SECONDS): string {
     const token = `token-${randomBytes(12).toString('hex')}`;
-    this.tokens.set(token, { caller: this.callerOf(this.activeKey(accessKeyId)), untilMs: this.clock.nowMs() + seconds * 1000 });
+    this.tokens.set(token, {
+      caller: this.callerOf(this.activeKey(accessKeyId)),
+      untilMs: this.clock.nowMs() + seconds * 1000,
+    });
     return token;
   }
 
@@ -102,7 +109,8 @@ export class InMemoryIdentity extends Identity {
     }
     const account = this.accounts.find(({ name, accountId }) => [name, accountId].includes(credentials.account));
     const user = this.users.find((one) => one.accountId === account?.accountId && one.userName === credentials.user);
-    if (user === undefined || this.passwords.get(user.arn) !== credentials.password) throw new HoldfastError('InvalidCredentials');
+    if (user === undefined || this.passwords.get(user.arn) !== credentials.password)
+      throw new HoldfastError('InvalidCredentials');
     const { accessKeyId } = this.addKey(user.accountId, user.userName);
     return { accessToken: this.tokenOf(accessKeyId), expiresInSeconds: TOKEN_SECONDS };
   }
@@ -142,7 +150,10 @@ export class InMemoryIdentity extends Identity {
     return { deleted: index >= 0 };
   }
 
-  override async createAccessKey(_call: unknown, { accountId, userName }: In<'createAccessKey'>): Out<'createAccessKey'> {
+  override async createAccessKey(
+    _call: unknown,
+    { accountId, userName }: In<'createAccessKey'>,
+  ): Out<'createAccessKey'> {
     const { accessKeyId, secretAccessKey } = this.addKey(accountId, userName);
     return { accessKey: plainKey(this.activeKey(accessKeyId)), secretAccessKey };
   }
@@ -152,7 +163,10 @@ export class InMemoryIdentity extends Identity {
     return { accessKeys: held.map(plainKey) };
   }
 
-  override async setAccessKeyStatus(_call: unknown, { accessKeyId, status }: In<'setAccessKeyStatus'>): Out<'setAccessKeyStatus'> {
+  override async setAccessKeyStatus(
+    _call: unknown,
+    { accessKeyId, status }: In<'setAccessKeyStatus'>,
+  ): Out<'setAccessKeyStatus'> {
     const key = this.keys.get(accessKeyId);
     if (key !== undefined) this.keys.set(accessKeyId, { ...key, status });
     return { found: key !== undefined };
@@ -171,7 +185,10 @@ export class InMemoryIdentity extends Identity {
     this.policies.set(`${input.accountId}/${input.userName}/${input.policyName}`, input.document);
   }
 
-  override async listUserPolicies(_call: unknown, { accountId, userName }: In<'listUserPolicies'>): Out<'listUserPolicies'> {
+  override async listUserPolicies(
+    _call: unknown,
+    { accountId, userName }: In<'listUserPolicies'>,
+  ): Out<'listUserPolicies'> {
     const prefix = `${accountId}/${userName}/`;
     const held = [...this.policies].filter(([name]) => name.startsWith(prefix));
     return { policies: held.map(([name, document]) => ({ policyName: name.slice(prefix.length), document })) };

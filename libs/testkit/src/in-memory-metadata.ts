@@ -89,7 +89,10 @@ export class InMemoryMetadata extends Metadata {
     return { outcome: 'deleted' };
   }
 
-  override async listBuckets(_call: unknown, { accountId, prefix, after, limit }: In<'listBuckets'>): Out<'listBuckets'> {
+  override async listBuckets(
+    _call: unknown,
+    { accountId, prefix, after, limit }: In<'listBuckets'>,
+  ): Out<'listBuckets'> {
     const found = [...this.buckets.values()]
       .filter((bucket) => bucket.accountId === accountId && bucket.name.startsWith(prefix) && bucket.name > after)
       .sort((a, b) => compareBytes(a.name, b.name));
@@ -120,7 +123,10 @@ export class InMemoryMetadata extends Metadata {
     return { bucket, version };
   }
 
-  override async readParts(_call: unknown, { bucketId, versionId, firstPart, lastPart }: In<'readParts'>): Out<'readParts'> {
+  override async readParts(
+    _call: unknown,
+    { bucketId, versionId, firstPart, lastPart }: In<'readParts'>,
+  ): Out<'readParts'> {
     const version = [...this.keysOf(bucketId).values()].find((one) => one.versionId === versionId);
     const parts = (version?.parts ?? []).slice(firstPart, lastPart + 1);
     return { parts: parts.map(({ written }) => ({ sizeBytes: written.sizeBytes, chunks: written.chunks })) };
@@ -239,7 +245,8 @@ export class InMemoryMetadata extends Metadata {
   override async findWrite(_call: unknown, { writeId }: In<'findWrite'>): Out<'findWrite'> {
     for (const { name, bucketId, homeSetId, profile } of this.buckets.values()) {
       const held = [...this.keysOf(bucketId).values()].find((version) => version.writeId === writeId);
-      if (held !== undefined) return { found: true, bucketName: name, profile, chunks: held.chunks, primarySetId: homeSetId };
+      if (held !== undefined)
+        return { found: true, bucketName: name, profile, chunks: held.chunks, primarySetId: homeSetId };
     }
     return { found: false };
   }
@@ -293,7 +300,8 @@ export class InMemoryMetadata extends Metadata {
     const held = this.keysOf(bucketId).get(key);
     if (ifMatch !== undefined && held === undefined) return 'no-such-key';
     if (ifMatch !== undefined && held !== undefined && !matches(ifMatch, held.etag)) return 'precondition-failed';
-    if (ifNoneMatch !== undefined && held !== undefined && matches(ifNoneMatch, held.etag)) return 'precondition-failed';
+    if (ifNoneMatch !== undefined && held !== undefined && matches(ifNoneMatch, held.etag))
+      return 'precondition-failed';
     return undefined;
   }
 

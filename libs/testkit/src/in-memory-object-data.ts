@@ -26,7 +26,8 @@ export class InMemoryObjectData extends ObjectData {
     let sizeBytes = 0;
     const flush = (): void => {
       const all = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, heldBytes);
-      for (let at = 0; at < all.length; at += this.chunkBytesMax) entries.push(this.keep(target, all.subarray(at, at + this.chunkBytesMax)));
+      for (let at = 0; at < all.length; at += this.chunkBytesMax)
+        entries.push(this.keep(target, all.subarray(at, at + this.chunkBytesMax)));
       pieces = [];
       heldBytes = 0;
     };

@@ -8,3 +8,4 @@ export { InMemoryUnitStore, type UnitCall, type UnitFault } from './in-memory-un
 export { InMemoryWriteRecords } from './in-memory-write-records.js';
 export { bodyOf, collect, objectDataContract, type ObjectDataUnderTest } from './object-data.contract.js';
 export { unitHeader, unitStoreContract, type UnitStoreUnderTest } from './unit-store.contract.js';
+export { RawConnection, type RawAnswer } from './raw-http.js';

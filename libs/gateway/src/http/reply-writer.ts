@@ -33,7 +33,7 @@ export class ReplyWriter {
    */
   async write(channel: Channel, reply: Reply): Promise<number> {
     const left = unreadBytes(channel);
-    const held = channel.body?.wanted === false;
+    const held = channel.body !== undefined && (!channel.body.wanted || channel.body.broken);
     const head = this.head(channel, reply, channel.closing || held || left > DRAIN_IN_PLACE_BYTES);
     if (typeof reply.body === 'object') return this.stream(channel, reply.status, head, reply.body);
     const { raw, out } = channel;

@@ -27,6 +27,11 @@ export class RequestBody {
     return this.begun || !this.awaitsContinue;
   }
 
+  /** True when reading it failed: what may still come of it is not waited for. */
+  get broken(): boolean {
+    return this.failure !== undefined;
+  }
+
   /** Bytes taken from the socket so far. */
   get receivedCount(): number {
     return this.receivedBytes;

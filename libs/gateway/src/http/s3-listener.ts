@@ -120,10 +120,10 @@ export class S3Listener implements OnApplicationShutdown {
     server.on('request', onRequest);
     server.on('checkContinue', onRequest);
     server.on('checkExpectation', onRequest);
-    const refuse = (_raw: IncomingMessage, socket: Duplex): void =>
-      refuseConnection(socket, new HoldfastError('MethodNotAllowed'));
-    server.on('connect', refuse);
-    server.on('upgrade', refuse);
+    server.on('connect', (_raw, socket) => refuseConnection(socket, new HoldfastError('MethodNotAllowed')));
+    server.on('upgrade', (_raw, socket) =>
+      refuseConnection(socket, new HoldfastError('InvalidRequest', 'Upgrade is not offered.')),
+    );
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.onClientError(error, socket));
     server.on('dropRequest', (_raw, socket: Socket) => socket.destroy());
     return server;

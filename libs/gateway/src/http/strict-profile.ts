@@ -45,7 +45,6 @@ export function readStrictHead(raw: IncomingMessage): StrictHead {
   if (isHttp11 && headers.get('host') === undefined)
     throw new HoldfastError('InvalidRequest', 'The Host header is missing.');
   refuseTransferEncoding(headers, isHttp11);
-  if (headers.has('upgrade')) throw new HoldfastError('InvalidRequest', 'Upgrade is not offered.');
   const expect = headers.get('expect');
   const awaitsContinue = isHttp11 && expect !== undefined && expect.toLowerCase() === '100-continue';
   return {

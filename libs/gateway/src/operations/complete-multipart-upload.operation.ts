@@ -32,10 +32,10 @@ const PARTS_PAGE = 1000;
 export const completeMultipartUpload = defineOperation<CompleteInput, CompleteOutput>({
   name: 'CompleteMultipartUpload',
   decode(exchange) {
-    const { headers, target } = exchange.request;
+    const { headers, sent, target } = exchange.request;
     refuseUnservedFeatures(headers);
     // Here the header is about the object, not about the document that is sent.
-    if (requestedChecksum(headers) !== undefined) {
+    if (requestedChecksum(sent) !== undefined) {
       throw new HoldfastError('NotImplemented', 'Checksums of a whole multipart object are not implemented.');
     }
     const uploadId = uploadIdArgument(target.query);

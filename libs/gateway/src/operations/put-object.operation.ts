@@ -41,7 +41,7 @@ export const putObject = defineOperation<PutObjectInput, PutObjectOutput>({
     refuseUnservedFeatures(request.headers);
     const { standard, user } = extractObjectHeaders(request.headers);
     return {
-      plan: planBody(request.headers, grant.payload, LIMITS.putObjectBytesMax),
+      plan: planBody(request.sent, grant.payload, LIMITS.putObjectBytesMax),
       attributes: { headers: definedOnly(standard), userMetadata: user, storageClass: storageClassOf(request.headers) },
       conditions: writeConditionsOf(request.headers),
     };

@@ -27,7 +27,7 @@ export const uploadPart = defineOperation<UploadPartInput, StoredBody>({
     return {
       uploadId: uploadIdArgument(query),
       partNumber,
-      plan: planBody(request.headers, grant.payload, LIMITS.partBytesMax),
+      plan: planBody(request.sent, grant.payload, LIMITS.partBytesMax),
     };
   },
   async handle({ uploadId, partNumber, plan }, exchange) {

@@ -11,14 +11,20 @@ import {
 export interface S3Request {
   readonly method: string;
   readonly target: RequestTarget;
+  /** What the operation obeys. A presigned URL may carry such headers in its query. */
   readonly headers: HeaderList;
+  /**
+   * What came as headers. They alone describe the body: a checksum in a presigned URL was made before there was a body (SDKs
+   * put that of an empty one there), and S3 does not verify it either.
+   */
+  readonly sent: HeaderList;
   /** As shown in `x-amz-request-id`. */
   readonly requestId: string;
 }
 
 /** @throws HoldfastError InvalidURI, KeyTooLongError, InvalidRequest, InvalidBucketName */
 export function parseRequest(raw: IncomingMessage, headers: HeaderList, requestId: string): S3Request {
-  return { method: raw.method ?? '', target: parseRequestTarget(raw.url ?? ''), headers, requestId };
+  return { method: raw.method ?? '', target: parseRequestTarget(raw.url ?? ''), headers, sent: headers, requestId };
 }
 
 /** The row of the operation table. @throws HoldfastError MethodNotAllowed, NotImplemented */

@@ -4,7 +4,7 @@ import { VerifiedBody } from './verified-body.js';
 
 /** For `decode`: refuses an oversized or mis-declared document before it is read. */
 export function documentPlan(exchange: Exchange, maxBytes: number): BodyPlan {
-  return planDocument(exchange.request.headers, exchange.grant.payload, maxBytes);
+  return planDocument(exchange.request.sent, exchange.grant.payload, maxBytes);
 }
 
 /** The whole verified document. Errors: MaxMessageLengthExceeded and those of `VerifiedBody.bytes`. */

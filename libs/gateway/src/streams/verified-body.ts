@@ -88,7 +88,7 @@ export class VerifiedBody {
     const { payload } = this.plan;
     if (payload.kind !== 'chunked') return { source: raw, trailers: () => NO_TRAILERS };
     const { request, grant } = this.exchange;
-    const decoder = new AwsChunkedDecoder(raw, awsChunkedOptions(payload, request.headers, grant.chunkSigning));
+    const decoder = new AwsChunkedDecoder(raw, awsChunkedOptions(payload, request.sent, grant.chunkSigning));
     return { source: decoder, trailers: () => decoder.trailers };
   }
 
