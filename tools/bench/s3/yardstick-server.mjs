@@ -18,7 +18,7 @@ mkdirSync(directory, { recursive: true });
 
 /** The file of a path: { fd, sizeBytes }, opened once. */
 function fileOf(url) {
-  const name = url.slice(0, url.lastIndexOf('/')).replaceAll('/', '_');
+  const name = `body${url.slice(0, url.lastIndexOf('/')).replaceAll('/', '_')}`;
   let file = files.get(name);
   if (file === undefined) {
     file = open(join(directory, name), 'w+').then((handle) => ({ handle, fd: handle.fd, sizeBytes: 0 }));
