@@ -41,7 +41,9 @@ export function projectFolders() {
   return found;
 }
 
+/** Of a folder that is gone the output goes too. */
 function listSources(folder) {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
@@ -81,7 +83,6 @@ async function compile(file, output, content) {
 async function buildProject(folder) {
   const source = join(root, folder, 'src');
   const target = join(root, folder, 'dist');
-  if (!existsSync(source)) return 0;
   const stampFile = join(target, '.build.json');
   const stamps = readStamps(stampFile);
   const next = {};
