@@ -119,7 +119,7 @@ class RemoteBytes implements AsyncIterator<Buffer> {
   }
 
   async next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.left) return { done: true, value: undefined };
+    if (this.left || this.range.lastByte < this.range.firstByte) return { done: true, value: undefined };
     this.chunks ??= await this.open();
     const request = this.request as ClientRequest;
     try {

@@ -116,10 +116,11 @@ class RangeReading {
     if (this.call.flow === 'object-download') this.trace.step(this.call, 13);
   }
 
-  /** Reading ahead takes memory only when nobody waits for it: what a slow reader holds is one chunk. */
+  /** Reading ahead takes memory only while half of it is free: readers that stand still must leave room for others. */
   private fetchAhead(part: ChunkPart): Promise<FetchedPart> | undefined {
     const heldBytes = this.memoryFor(part);
-    if (!this.memory.tryTake(heldBytes)) return undefined;
+    const { inUseBytes, capacityBytes } = this.memory;
+    if (inUseBytes + heldBytes > capacityBytes / 2 || !this.memory.tryTake(heldBytes)) return undefined;
     const fetched = this.fetch(part, heldBytes);
     fetched.catch(() => undefined);
     return fetched;

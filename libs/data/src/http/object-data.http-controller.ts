@@ -34,7 +34,10 @@ export class ObjectDataHttpController {
     const target = targetOf(request);
     // Leaving the body early must not destroy the connection: the error is still to be answered on it.
     const body = beginBody(request, response).iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    const written = await this.objects.write(call, target, body);
+    const written = await this.objects.write(call, target, body).catch((error: unknown) => {
+      // Nobody is left to answer: a caller that goes away is no failure of this service.
+      throw request.destroyed && !request.complete ? new HoldfastError('IncompleteBody') : error;
+    });
     answerJson(response, 200, {
       writeId: written.writeId,
       sizeBytes: written.sizeBytes,

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { KIB, ManualClock } from '@holdfast/stdx';
+import { BodyPace } from './body-pace.js';
+import { BodyReader } from './body-reader.js';
+
+const pace = new BodyPace(() => 0);
+
+async function* pieces(...sizes: number[]): AsyncIterable<Buffer> {
+  for (const size of sizes) yield Buffer.alloc(size, size & 255);
+}
+
+describe('body reader', () => {
+  it('gives a body of one piece back as it is, without a copy', async () => {
+    const body = randomBytes(4096);
+    const reader = new BodyReader(
+      (async function* () {
+        yield body;
+      })(),
+    );
+    expect(await reader.wholeUpTo(4096)).toBe(body);
+  });
+
+  it.each([
+    [[], 0],
+    [[0, 0], 0],
+    [[3, 0, 4], 7],
+    [[10], 10],
+    [[4, 6], 10],
+    [[0, 10, 0], 10],
+  ])('takes %j as a whole of %i bytes', async (sizes, total) => {
+    expect((await new BodyReader(pieces(...sizes)).wholeUpTo(10))?.length).toBe(total);
+  });
+
+  it.each([[[11]], [[10, 1]], [[4, 4, 4, 4]], [[30, 5]]])(
+    'goes on with %j after it turned out too large',
+    async (sizes) => {
+      const reader = new BodyReader(pieces(...sizes));
+      expect(await reader.wholeUpTo(10)).toBeUndefined();
+      const expected = Buffer.concat(sizes.map((size) => Buffer.alloc(size, size & 255)));
+      const found: Buffer[] = [];
+      while (await reader.more()) {
+        const target = Buffer.alloc(7);
+        found.push(target.subarray(0, await reader.fill(target, pace)));
+      }
+      expect(Buffer.concat(found).equals(expected)).toBe(true);
+    },
+  );
+
+  it('tells the source when it leaves early, and not when the source has ended', async () => {
+    let left = 0;
+    const source = (ends: boolean): AsyncIterable<Buffer> => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => (ends ? { done: true, value: undefined } : { done: false, value: Buffer.alloc(1) }),
+        return: async () => {
+          left += 1;
+          return { done: true, value: undefined };
+        },
+      }),
+    });
+    for (const ends of [false, true]) {
+      const reader = new BodyReader(source(ends));
+      await reader.more();
+      reader.leave();
+    }
+    expect(left).toBe(1);
+  });
+});
+
+describe('pace of bodies', () => {
+  it('ends a slow body only while someone waits for its buffer', async () => {
+    const clock = new ManualClock();
+    let waiting = 0;
+    const judge = new BodyPace(() => waiting, { bytesPerSecondMin: 64 * KIB, graceMs: 5000, clock });
+    const hanging = (firstBytes: number): AsyncIterable<Buffer> =>
+      (async function* () {
+        yield Buffer.alloc(firstBytes);
+        await new Promise(() => undefined);
+      })();
+    const slow = new BodyReader(hanging(10)).fill(Buffer.alloc(2 ** 20), judge);
+    const fast = new BodyReader(hanging(2 ** 20)).fill(Buffer.alloc(2 ** 21), judge);
+    const outcome: string[] = [];
+    slow.catch((error: { code: string }) => outcome.push(error.code));
+    fast.catch(() => outcome.push('the fast one'));
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(6000);
+    judge.judge();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(outcome).toEqual([]);
+    waiting = 1;
+    judge.judge();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(outcome).toEqual(['RequestTimeout']);
+  });
+});
