@@ -1,0 +1,124 @@
+/** `npm start`: the whole store in one process, on an embedded Postgres and device files of its own. */
+import 'reflect-metadata';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { TraceLog } from '@holdfast/contracts';
+import { S3Listener } from '@holdfast/gateway';
+import {
+  claimFolder,
+  clusterSecret,
+  deviceCapacityBytes,
+  LocalServiceError,
+  makeFolder,
+  parseStartOptions,
+  resolvePostgres,
+  rootCredentials,
+  welcomeText,
+  type StartOptions,
+} from '@holdfast/local-services';
+import {
+  ConfigError,
+  configureLog,
+  HealthState,
+  InternalAuthenticator,
+  InternalHttpServer,
+  log,
+  orExplain,
+  serveTrace,
+} from '@holdfast/service-host';
+import { AppModule } from './app.module.js';
+import { plannedSets, preparePlan, savePlan } from './standalone-plan.js';
+import { standaloneConfig } from './standalone.config.js';
+
+const config = orExplain(() => standaloneConfig());
+configureLog({ service: 'standalone', level: config.LOG_LEVEL });
+
+async function start(options: StartOptions): Promise<() => Promise<void>> {
+  const directory = options.dataDirectory;
+  await makeFolder(directory);
+  const release = await claimFolder(directory, 'A store');
+  const plan = await preparePlan(directory, options.devices);
+  const secret = Buffer.from(await clusterSecret(directory), 'hex');
+  const credentials = await rootCredentials(directory, process.env);
+  const postgres = await resolvePostgres({
+    databaseUrl: process.env['DATABASE_URL'],
+    directory: join(directory, 'postgres'),
+  });
+  const createBytes =
+    config.DEVICE_BYTES ?? (plan.devicesMade ? 0 : await deviceCapacityBytes(directory, plan.devices.length));
+  for (const device of plan.devices) await mkdir(dirname(device.path), { recursive: true, mode: 0o700 });
+  const module = AppModule.forRoot({
+    databaseUrl: postgres.url,
+    secret,
+    rootCredentials: credentials,
+    clusterId: plan.clusterId,
+    sets: plannedSets(plan),
+    devices: plan.devices.map((device) => ({ ...device, generation: 1, ...(plan.devicesMade ? {} : { createBytes }) })),
+    name: 'standalone',
+    region: config.REGION,
+    identity: { principalLifetimeMs: config.PRINCIPAL_CACHE_MS, tokenLifetimeSeconds: config.TOKEN_SECONDS },
+    metadata: { graceMs: config.COLLECT_GRACE_MS, freeDelayMs: config.FREE_DELAY_MS },
+    collectIntervalMs: config.COLLECT_INTERVAL_MS,
+  });
+  const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  const port = await app.get(S3Listener).listen(options.port, options.host);
+  const internal = new InternalHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    auth: new InternalAuthenticator(secret),
+    health: new HealthState(),
+  });
+  serveTrace(internal, app.get(TraceLog));
+  await savePlan(directory, { ...plan, devicesMade: true, httpPort: await internal.listen() });
+  void postgres.exited.then((exit) => {
+    if (exit.requested) return;
+    // Without its database the store can answer nothing but 503: the supervisor's restart brings both back.
+    log.error('Postgres has ended', { code: exit.code, signal: exit.signal });
+    process.exit(1);
+  });
+  const shown = options.host === '0.0.0.0' ? '127.0.0.1' : options.host;
+  console.log(
+    welcomeText({
+      endpoint: `http://${shown}:${port}`,
+      admin: `http://${shown}:${options.adminPort}`,
+      credentials,
+      dataDirectory: directory,
+    }),
+  );
+  return async () => {
+    await internal.close();
+    await app.close();
+    await postgres.stop();
+    await release();
+  };
+}
+
+function explain(error: unknown): never {
+  if (error instanceof LocalServiceError || error instanceof ConfigError) console.error(`holdfast: ${error.message}`);
+  else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
+    console.error(
+      `holdfast: ${(error as Error).message}: another program listens there; choose --port and --admin-port`,
+    );
+  else console.error('holdfast: the store cannot start:', error);
+  process.exit(1);
+}
+
+process.on('uncaughtException', (error) => {
+  log.error('uncaught exception', { error });
+  process.exit(1);
+});
+
+let stop: (() => Promise<void>) | undefined;
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    console.log('\nStopping …');
+    void (stop?.() ?? Promise.resolve()).then(() => process.exit(0), explain);
+  });
+}
+stop = await start(
+  parseStartOptions(process.argv.slice(2), { command: 'npm start', dataDirectory: 'data/standalone' }),
+).catch(explain);
