@@ -22,6 +22,8 @@ export interface Channel {
 
 /** Writes answers. Headers go out with the first bytes, so an error before them is still an ordinary error answer. */
 export class ReplyWriter {
+  private draining = false;
+
   constructor(
     private readonly hostId: string,
     private readonly limits: HttpLimits,
@@ -34,7 +36,7 @@ export class ReplyWriter {
   async write(channel: Channel, reply: Reply): Promise<number> {
     const left = unreadBytes(channel);
     const held = channel.body !== undefined && (!channel.body.wanted || channel.body.broken);
-    const head = this.head(channel, reply, channel.closing || held || left > DRAIN_IN_PLACE_BYTES);
+    const head = this.head(channel, reply, this.draining || channel.closing || held || left > DRAIN_IN_PLACE_BYTES);
     if (typeof reply.body === 'object') return this.stream(channel, reply.status, head, reply.body);
     const { raw, out } = channel;
     const isHead = raw.method === 'HEAD';
@@ -51,6 +53,11 @@ export class ReplyWriter {
       out.end(text);
     }
     return sizeBytes;
+  }
+
+  /** From now on every connection ends with its answer. */
+  drain(): void {
+    this.draining = true;
   }
 
   private head(channel: Channel, reply: Reply, mustClose: boolean): string[] {

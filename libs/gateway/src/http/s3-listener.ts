@@ -78,22 +78,34 @@ export class S3Listener implements OnApplicationShutdown {
     });
   }
 
-  /** From now on not ready; resolves when the requests under way are answered, or after `timeoutMs`. */
+  /**
+   * From now on not ready, so that nothing new is sent here. When the requests under way are answered, or after `timeoutMs`,
+   * no more connections are taken and those without a request are closed.
+   */
   async drain(timeoutMs = 30_000): Promise<void> {
     this.draining = true;
+    this.writer.drain();
     const untilMs = performance.now() + timeoutMs;
     while (this.metrics.inflightCount > 0 && performance.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
+    if (this.server.listening) this.server.close();
+    this.server.closeIdleConnections();
   }
 
   /** Takes no more connections and closes those that are open. */
   async close(): Promise<void> {
     this.draining = true;
-    if (!this.server.listening) return;
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    if (this.server.listening) this.server.close();
     this.server.closeAllConnections();
-    await closed;
+    // `close` calls back only once, and a drain may have called it before.
+    while ((await this.connectionCount()) > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
+
+  private connectionCount(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -140,7 +152,7 @@ export class S3Listener implements OnApplicationShutdown {
     const passedOn = head.claimsInternal ? this.requestIdOfEdge(raw) : undefined;
     const requestId = passedOn ?? newRequestId();
     const body = new RequestBody(raw, out, this.limits, head.awaitsContinue);
-    const channel: Channel = { raw, out, requestId, body, closing: this.draining };
+    const channel: Channel = { raw, out, requestId, body, closing: false };
     const health = healthReply(raw.method ?? '', raw.url ?? '', async () => !this.draining && (await this.isReady()));
     if (health !== undefined) await this.writer.write(channel, await health);
     else if (head.expectationRefused) await this.refuseExpectation(channel);

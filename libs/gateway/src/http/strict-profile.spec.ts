@@ -254,16 +254,34 @@ describe('health', () => {
     expect((await answerTo(request('GET /_holdfast HTTP/1.1', bearer))).body).toContain('InvalidBucketName');
   });
 
-  it('is not ready while it drains, and stays alive', async () => {
+  it('is not ready when the application says so', async () => {
     const other = new S3Listener(ports, { isReady: async () => false });
-    const otherPort = await other.listen(0);
-    const client = await RawConnection.open(otherPort);
+    const client = await RawConnection.open(await other.listen(0));
     client.send(request('GET /_holdfast/health/ready HTTP/1.1'));
     expect((await client.answer()).status).toBe(503);
-    await other.drain();
-    client.send(request('GET /_holdfast/health/live HTTP/1.1'));
-    expect((await client.answer()).status).toBe(200);
-    client.destroy();
+    await other.close();
+  });
+
+  it('drains: not ready but alive, finishes what is under way, then takes nothing more', async () => {
+    const other = new S3Listener(ports);
+    const otherPort = await other.listen(0);
+    const upload = await RawConnection.open(otherPort);
+    upload.send(`${request('PUT /bucket/drained HTTP/1.1', bearer, 'Content-Length: 5')}he`);
+    const probe = await RawConnection.open(otherPort);
+    probe.send(request('GET /_holdfast/health/ready HTTP/1.1'));
+    expect((await probe.answer()).status).toBe(200);
+    const drained = other.drain();
+    probe.send(request('GET /_holdfast/health/ready HTTP/1.1'));
+    expect((await probe.answer()).status).toBe(503);
+    const live = await RawConnection.open(otherPort);
+    live.send(request('GET /_holdfast/health/live HTTP/1.1'));
+    expect((await live.answer()).status).toBe(200);
+    upload.send('llo');
+    const { status, head } = await upload.answer();
+    expect(status).toBe(200);
+    expect(head.toLowerCase()).toContain('connection: close');
+    await drained;
+    await expect(RawConnection.open(otherPort)).rejects.toThrow('ECONNREFUSED');
     await other.close();
   });
 });

@@ -1,0 +1,47 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Response } from 'express';
+import { HoldfastError } from '@holdfast/contracts';
+import { toClientError } from '@holdfast/s3-protocol';
+import { log } from '@holdfast/service-host';
+
+interface Problem {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+}
+
+/** Errors of the admin port as application/problem+json (RFC 9457). `title` is the code of the table. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<Response>();
+    const problem = problemOf(error);
+    if (problem.status >= 500) log.error('an administrative request failed', { error });
+    if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  }
+}
+
+function problemOf(error: unknown): Problem {
+  const type = 'about:blank';
+  if (!(error instanceof HoldfastError)) {
+    const status = statusOf(error);
+    if (status !== undefined)
+      return {
+        type,
+        title: status === 404 ? 'NotFound' : 'InvalidRequest',
+        status,
+        detail: 'The request is not acceptable.',
+      };
+  }
+  const { code, status, message } = toClientError(error);
+  return { type, title: code, status, detail: message };
+}
+
+/** What the framework and its body parser refuse by themselves: unknown paths, malformed JSON, encodings. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  const status = error instanceof Error && 'status' in error ? error.status : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+}
