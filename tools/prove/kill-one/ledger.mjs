@@ -3,7 +3,8 @@
 //
 // An attempt is a PUT, a completed multipart upload or a DELETE of one key (a DELETE leaves the content `absent`):
 //   pending   no answer yet          acked     answered 200: it has happened, between its start and its end
-//   refused   never can happen       unknown   503, a broken connection: it may happen or not, but wholly
+//   refused   4xx or never sent: it   unknown   503, a broken connection: it may happen or not,
+//             has not happened                  but wholly
 // A key may have the content of
 //   - an acked attempt, unless another acked one began after that one had ended;
 //   - an attempt of unknown outcome, unless it ended longer ago than `lateMs` and has been seen not to be there.
@@ -81,7 +82,7 @@ export class Ledger {
     const kinds = [
       [content === absent, 'lost: it was acknowledged and is not there'],
       [known === undefined, 'torn: no such body was ever sent'],
-      [known?.outcome === 'refused', 'refused: this body was answered with an error of the client'],
+      [known?.outcome === 'refused', 'refused: this body was not accepted'],
       [allowed.every((one) => one.content === absent), 'resurrected: it was deleted and is there again'],
       [true, 'stale: a body that was overwritten by an acknowledged one'],
     ];

@@ -96,8 +96,10 @@ export class Storm {
     const sizeBytes = recipe?.sizeBytes ?? 0;
     const attempt = this.ledger.begin(key, { kind: label, content, sizeBytes, recipe, atMs: performance.now() });
     const { error, status, code } = await this.#ask(label, command);
-    const isRefusal = error !== undefined && status >= 400 && status < 500;
-    const outcome = error === undefined ? 'acked' : isRefusal ? 'refused' : 'unknown';
+    const isRefusal = status >= 400 && status < 500;
+    // Without a connection nothing was sent.
+    const neverHappens = isRefusal || error?.code === 'ECONNREFUSED';
+    const outcome = error === undefined ? 'acked' : neverHappens ? 'refused' : 'unknown';
     this.ledger.end(attempt, outcome, performance.now());
     this[outcome] += 1;
     if (isRefusal && !mayRefuse.has(code)) {
