@@ -18,6 +18,7 @@ const plants = ['lost-object', 'torn-object'];
 export const options = {
   plant: { type: 'string', hint: `${plants.join('|')}: does that behind the back of the proof, which must then fail` },
   only: { type: 'string', hint: 'NAMES: kills these processes (a list with commas) and no others' },
+  logs: { type: 'string', hint: 'FOLDER: keeps the logs of the processes there' },
 };
 
 const MIB = 1024 ** 2;
@@ -30,7 +31,7 @@ const violationsShown = 20;
 const extents = {
   quick: {
     deviceBytes: 1024 * MIB,
-    bytesPerSecond: 16 * MIB,
+    bytesPerSecond: 6 * MIB,
     calmMs: [500, 2000],
     downMs: [1500, 2500],
     settledSample: 40,
@@ -39,7 +40,7 @@ const extents = {
   },
   full: {
     deviceBytes: 4096 * MIB,
-    bytesPerSecond: 10 * MIB,
+    bytesPerSecond: 5 * MIB,
     calmMs: [500, 4000],
     downMs: [1000, 8000],
     settledSample: 200,
@@ -247,6 +248,7 @@ export async function run({ size, seed, log, signal: interrupted, options: given
     facts = await prove({ proof, size, only: given.only, startedAtMs, log, signal });
   } finally {
     s3.destroy();
+    if (given.logs !== undefined) await store.copyLogs(given.logs);
     left = await store.remove();
   }
   for (const violation of facts.violations) showViolation(log, violation);

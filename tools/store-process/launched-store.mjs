@@ -1,8 +1,8 @@
 // A standalone store or a cluster as a process of its own on a directory of its own, for proofs and benchmarks. Whatever
 // happens, `remove` leaves no process and no file behind, and says what it had to force.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const startWaitMs = 120_000;
 const stopWaitMs = 60_000;
 const goneWaitMs = 5_000;
 const outputKept = 20_000;
+const logShown = 4000;
 
 export const credentials = { accessKeyId: 'evidence-root', secretAccessKey: 'evidence-root-password' };
 
@@ -103,7 +104,19 @@ export class LaunchedStore {
     const outcome = await Promise.race([ready, ended, late, aborted]);
     waits.abort();
     this.noteProcesses();
-    if (outcome !== 'ready') throw new Error(`${this.app}: ${outcome}\n${this.output}`);
+    if (outcome !== 'ready') throw new Error(`${this.app}: ${outcome}\n${this.output}${this.#namedLog()}`);
+  }
+
+  /** The end of the log that the output sends the reader to: the folder is gone when he gets there. */
+  #namedLog() {
+    const file = /see (\S+\.log)/.exec(this.output)?.[1];
+    return file === undefined || !existsSync(file) ? '' : `${file}:\n${readFileSync(file, 'utf8').slice(-logShown)}`;
+  }
+
+  /** Copies the logs of its processes, to be read after `remove`. */
+  async copyLogs(target) {
+    const folder = join(this.directory, 'logs');
+    if (existsSync(folder)) await cp(folder, target, { recursive: true });
   }
 
   /** Remembers what runs below the store now, so that `remove` can find it also when it has lost its parent. */
