@@ -11,7 +11,7 @@ import {
   welcomeText,
   type StartOptions,
 } from '@holdfast/local-services';
-import { HealthState, InternalAuthenticator, InternalHttpServer } from '@holdfast/service-host';
+import { HealthState, InternalAuthenticator, InternalHttpServer, onStopSignal } from '@holdfast/service-host';
 import { plannedSets, preparePlan, readPlan, savePlan, type ClusterPlan } from './cluster-plan.js';
 import { ACTIONS, askControl, processTable, serveControl, type Action } from './control.js';
 import type { ProcessView } from './managed-process.js';
@@ -92,17 +92,13 @@ async function run(options: StartOptions): Promise<void> {
   serveControl(control, members.stages.flat());
   await control.listen();
 
-  let stopping: Promise<void> | undefined;
-  const stop = (): void => {
-    if (stopping) process.exit(1);
+  onStopSignal(() => {
     console.log('\nStopping …');
-    stopping = stopStages(members)
+    void stopStages(members)
       .then(() => control.close())
       .then(release)
       .then(() => process.exit(0));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  });
 
   try {
     await startStages(members);
@@ -112,7 +108,10 @@ async function run(options: StartOptions): Promise<void> {
     await release();
     process.exit(1);
   }
-  if (!plan.devicesMade) await savePlan(directory, { ...plan, devicesMade: true });
+  if (!plan.devicesMade) {
+    plan.devicesMade = true;
+    await savePlan(directory, plan);
+  }
   console.log(processTable(members.stages.flat().map((member) => member.view())));
   const shown = options.host === '0.0.0.0' ? '127.0.0.1' : options.host;
   console.log(

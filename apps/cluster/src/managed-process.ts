@@ -30,7 +30,8 @@ export interface ProcessSpec {
   readonly name: string;
   /** Compiled main file. */
   readonly file: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Asked at each start. */
+  readonly environment: () => Readonly<Record<string, string>>;
   /** Port of `/health/ready` on 127.0.0.1. */
   readonly healthPort: number;
   readonly where: string;
@@ -106,7 +107,7 @@ export class ManagedProcess implements Managed {
         PATH: process.env['PATH'] ?? '',
         NODE_ENV: 'production',
         HOLDFAST_STOP_WITH_STDIN: 'true',
-        ...this.spec.env,
+        ...this.spec.environment(),
       },
       // The far end of its standard input closes with this process, however it ends.
       stdio: ['pipe', 'pipe', 'pipe'],

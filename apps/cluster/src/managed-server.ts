@@ -2,7 +2,8 @@
 import type { Managed, ProcessState, ProcessView } from './managed-process.js';
 
 export interface RunningServer {
-  readonly pid: number;
+  /** Absent for one that others run. */
+  readonly pid?: number;
   readonly exited: Promise<{ requested: boolean }>;
   stop(): Promise<void>;
 }
@@ -25,7 +26,7 @@ export class ManagedServer implements Managed {
       state: this.state,
       restarts: this.restarts,
       where: this.where(),
-      ...(this.server ? { pid: this.server.pid } : {}),
+      ...(this.server?.pid === undefined ? {} : { pid: this.server.pid }),
     };
   }
 
@@ -47,8 +48,9 @@ export class ManagedServer implements Managed {
 
   async kill(): Promise<void> {
     const server = this.server;
+    if (server && server.pid === undefined) throw new Error(`${this.name} is run by others: stop it there`);
     this.change('killed');
-    if (!server) return;
+    if (server?.pid === undefined) return;
     process.kill(server.pid, 'SIGKILL');
     await server.exited;
     this.server = undefined;

@@ -10,7 +10,7 @@ import {
   type RootCredentials,
   type StartOptions,
 } from '@holdfast/local-services';
-import { DEVICE_COUNT, type ClusterPlan } from './cluster-plan.js';
+import { DEVICE_COUNT, type ClusterPlan, type PlannedNode } from './cluster-plan.js';
 import { ManagedProcess, type Managed, type ProcessView } from './managed-process.js';
 import { ManagedServer, type RunningServer } from './managed-server.js';
 
@@ -30,6 +30,14 @@ export interface MembersInput {
   readonly onChange: (view: ProcessView) => void;
 }
 
+type Environment = Record<string, string>;
+
+/** What the first stage has found; services of later stages read it when they start. */
+interface Found {
+  databaseUrl: string;
+  brokers: string;
+}
+
 const at = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`;
 
 /** Settings of the services that an operator may give to the starter, handed on to the services that know them. */
@@ -37,155 +45,152 @@ const PASSED_ON: Readonly<Record<string, readonly string[]>> = {
   metadata: ['HOLDFAST_COLLECT_GRACE_MS', 'HOLDFAST_FREE_DELAY_MS'],
   data: ['HOLDFAST_COLLECT_GRACE_MS', 'HOLDFAST_COLLECT_INTERVAL_MS'],
   iam: ['HOLDFAST_PRINCIPAL_CACHE_MS', 'HOLDFAST_TOKEN_SECONDS'],
+  api: ['HOLDFAST_REGION', 'HOLDFAST_SIGNATURE_V2'],
 };
+const PASSED_TO_ALL = ['HOLDFAST_LOG_LEVEL'];
 
-export async function clusterMembers(input: MembersInput): Promise<Members> {
-  const { plan, options, secret } = input;
-  const directory = options.dataDirectory;
-  const logFile = (name: string): string => join(directory, 'logs', `${name}.log`);
-  const logTo = (name: string) => (line: string) => void appendFile(logFile(name), `${line}\n`, { mode: 0o600 });
-  // Filled by the first stage; the services of later stages read it when they start.
-  const found = { databaseUrl: '', brokers: '' };
-
-  const postgres = new ManagedServer(
-    'postgres',
-    () => (process.env['DATABASE_URL'] ? 'DATABASE_URL' : `${directory}/postgres`),
-    async () => {
-      const local = { directory: join(directory, 'postgres'), onLog: logTo('postgres') };
-      const databaseUrl = process.env['DATABASE_URL'];
-      const server = databaseUrl ? await resolvePostgres({ ...local, databaseUrl }) : await startPostgres(local);
-      if (found.databaseUrl !== '' && found.databaseUrl !== server.url)
-        throw new Error('Postgres came back at another address: stop the cluster and start it again');
-      found.databaseUrl = server.url;
-      return asRunning(server);
-    },
-    input.onChange,
-  );
-  const kafka = new ManagedServer(
-    'kafka',
-    () => found.brokers,
-    async () => {
-      const onProgress = (message: string): void => console.log(`  ${message}`);
-      const local = { directory: join(directory, 'kafka'), onLog: logTo('kafka'), onProgress };
-      const kafkaBrokers = process.env['KAFKA_BROKERS'];
-      const server = kafkaBrokers ? await resolveKafka({ ...local, kafkaBrokers }) : await startKafka(local);
-      const brokers = server.brokers.join(',');
-      if (found.brokers !== '' && found.brokers !== brokers)
-        throw new Error('Kafka came back at another address: stop the cluster and start it again');
-      found.brokers = brokers;
-      return asRunning(server);
-    },
-    input.onChange,
-  );
-
-  const service = (name: string, app: string, env: () => Record<string, string>, where: string): Managed => {
-    const ports = plan.ports[name];
-    const passed = Object.fromEntries(
-      (PASSED_ON[app] ?? []).flatMap((key) => (process.env[key] ? [[key, process.env[key]]] : [])),
-    );
-    const spec = {
-      name,
-      file: join(input.apps, app, 'dist', 'main.js'),
-      get env() {
-        return {
-          HOLDFAST_NAME: name,
-          HOLDFAST_CLUSTER_SECRET: secret,
-          HOLDFAST_HTTP_PORT: String(ports.http),
-          ...(process.env['HOLDFAST_LOG_LEVEL'] ? { HOLDFAST_LOG_LEVEL: process.env['HOLDFAST_LOG_LEVEL'] } : {}),
-          ...passed,
-          ...env(),
-        };
-      },
-      healthPort: ports.http,
-      where,
-      logFile: logFile(name),
-    };
-    return new ManagedProcess(spec, input.onChange);
-  };
-
-  const capacity = plan.devicesMade ? 0 : await deviceCapacityBytes(directory, DEVICE_COUNT);
-  const createBytes = Number(process.env['HOLDFAST_DEVICE_BYTES'] ?? capacity);
-  const nodes = plan.nodes.map((node) =>
-    service(
-      node.name,
-      'data-node',
-      () => ({
-        HOLDFAST_CLUSTER_ID: plan.clusterId,
-        HOLDFAST_DEVICES: JSON.stringify(
-          node.devices.map((device) => ({
-            deviceId: device.deviceId,
-            path: device.path,
-            generation: 1,
-            ...(plan.devicesMade ? {} : { createBytes }),
-          })),
-        ),
-      }),
-      `set ${node.setId}, ${node.devices.map((device) => device.controllerId).join(' and ')} controller`,
-    ),
-  );
-  const iam = service(
-    'iam',
-    'iam',
-    () => ({
-      HOLDFAST_DATABASE_URL: found.databaseUrl,
-      HOLDFAST_RPC_PORT: String(plan.ports['iam'].rpc),
-      HOLDFAST_ROOT_USER: input.credentials.accessKeyId,
-      HOLDFAST_ROOT_PASSWORD: input.credentials.secretAccessKey,
-    }),
-    'control plane',
-  );
-  const metadata = service(
-    'metadata',
-    'metadata',
-    () => ({
-      HOLDFAST_DATABASE_URL: found.databaseUrl,
-      HOLDFAST_RPC_PORT: String(plan.ports['metadata'].rpc),
-      HOLDFAST_KAFKA_BROKERS: found.brokers,
-      HOLDFAST_TOPOLOGY_FILE: input.topologyFile,
-    }),
-    'control plane',
-  );
-  const data = service(
-    'data',
-    'data',
-    () => ({ HOLDFAST_METADATA_ADDRESS: at(plan.ports['metadata'].rpc), HOLDFAST_KAFKA_BROKERS: found.brokers }),
-    'data plane',
-  );
-  const apiNames = Object.keys(plan.ports).filter((name) => name.startsWith('api-'));
-  const apis = apiNames.map((name) =>
-    service(
-      name,
-      'api',
-      () => ({
-        HOLDFAST_S3_PORT: String(plan.ports[name].s3),
-        HOLDFAST_ADMIN_PORT: String(plan.ports[name].admin),
-        HOLDFAST_IAM_ADDRESS: at(plan.ports['iam'].rpc),
-        HOLDFAST_METADATA_ADDRESS: at(plan.ports['metadata'].rpc),
-        HOLDFAST_DATA_ADDRESS: at(plan.ports['data'].http),
-      }),
-      `S3 at ${at(plan.ports[name].s3)}`,
-    ),
-  );
-  const balancer = service(
-    'load-balancer',
-    'load-balancer',
-    () => ({
-      HOLDFAST_HOST: options.host,
-      HOLDFAST_S3_PORT: String(options.port),
-      HOLDFAST_ADMIN_PORT: String(options.adminPort),
-      HOLDFAST_APIS: apiNames.map((name) => at(plan.ports[name].s3)).join(','),
-      HOLDFAST_ADMIN_APIS: apiNames.map((name) => at(plan.ports[name].admin)).join(','),
-    }),
-    `S3 at ${options.host}:${options.port}, admin at ${options.host}:${options.adminPort}`,
-  );
-  return { stages: [[postgres, kafka, ...nodes], [iam, metadata], [data], apis, [balancer]] };
+function passedOn(app: string): Environment {
+  const names = [...PASSED_TO_ALL, ...(PASSED_ON[app] ?? [])];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
-/** An external server has no process of ours to watch. */
-function asRunning(server: {
-  pid?: number;
-  exited?: Promise<{ requested: boolean }>;
-  stop(): Promise<void>;
-}): RunningServer {
-  return { pid: server.pid ?? 0, exited: server.exited ?? new Promise(() => undefined), stop: () => server.stop() };
+export async function clusterMembers(input: MembersInput): Promise<Members> {
+  const found: Found = { databaseUrl: '', brokers: '' };
+  const createBytes = await newDeviceBytes(input);
+  const nodes = input.plan.nodes.map((node) => dataNode(input, node, createBytes));
+  const apiNames = Object.keys(input.plan.ports).filter((name) => name.startsWith('api-'));
+  return {
+    stages: [
+      [postgres(input, found), kafka(input, found), ...nodes],
+      [iam(input, found), metadata(input, found)],
+      [data(input, found)],
+      apiNames.map((name) => api(input, name)),
+      [loadBalancer(input, apiNames)],
+    ],
+  };
+}
+
+const logFile = (input: MembersInput, name: string): string => join(input.options.dataDirectory, 'logs', `${name}.log`);
+
+function logTo(input: MembersInput, name: string): (line: string) => void {
+  return (line) => void appendFile(logFile(input, name), `${line}\n`, { mode: 0o600 });
+}
+
+/** Services were told the address at their start: a server that comes back elsewhere would not be found by them. */
+function sameAddress(kind: string, before: string, now: string): string {
+  if (before === '' || before === now) return now;
+  throw new Error(`${kind} came back at another address: stop the cluster and start it again`);
+}
+
+function postgres(input: MembersInput, found: Found): Managed {
+  const directory = join(input.options.dataDirectory, 'postgres');
+  const databaseUrl = process.env['DATABASE_URL'];
+  const run = async (): Promise<RunningServer> => {
+    const local = { directory, onLog: logTo(input, 'postgres') };
+    const server = databaseUrl ? await resolvePostgres({ ...local, databaseUrl }) : await startPostgres(local);
+    found.databaseUrl = sameAddress('Postgres', found.databaseUrl, server.url);
+    return server;
+  };
+  return new ManagedServer('postgres', () => (databaseUrl ? 'DATABASE_URL' : directory), run, input.onChange);
+}
+
+function kafka(input: MembersInput, found: Found): Managed {
+  const kafkaBrokers = process.env['KAFKA_BROKERS'];
+  const run = async (): Promise<RunningServer> => {
+    const onProgress = (message: string): void => console.log(`  ${message}`);
+    const local = {
+      directory: join(input.options.dataDirectory, 'kafka'),
+      onLog: logTo(input, 'kafka'),
+      onProgress,
+    };
+    const server = kafkaBrokers ? await resolveKafka({ ...local, kafkaBrokers }) : await startKafka(local);
+    found.brokers = sameAddress('Kafka', found.brokers, server.brokers.join(','));
+    return server;
+  };
+  return new ManagedServer('kafka', () => found.brokers, run, input.onChange);
+}
+
+/** A process that runs one of the apps. `env` is asked at each start. */
+function service(input: MembersInput, name: string, app: string, where: string, env: () => Environment): Managed {
+  const ports = input.plan.ports[name];
+  const spec = {
+    name,
+    file: join(input.apps, app, 'dist', 'main.js'),
+    environment: () => ({
+      HOLDFAST_NAME: name,
+      HOLDFAST_CLUSTER_SECRET: input.secret,
+      HOLDFAST_HTTP_PORT: String(ports.http),
+      ...passedOn(app),
+      ...env(),
+    }),
+    healthPort: ports.http,
+    where,
+    logFile: logFile(input, name),
+  };
+  return new ManagedProcess(spec, input.onChange);
+}
+
+/** Size of the device files to make; nothing is made once all of them have been. */
+async function newDeviceBytes({ plan, options }: MembersInput): Promise<number | undefined> {
+  if (plan.devicesMade) return undefined;
+  const given = process.env['HOLDFAST_DEVICE_BYTES'];
+  return given ? Number(given) : deviceCapacityBytes(options.dataDirectory, DEVICE_COUNT);
+}
+
+function dataNode(input: MembersInput, node: PlannedNode, createBytes: number | undefined): Managed {
+  const sides = node.devices.map((device) => device.controllerId).join(' and ');
+  return service(input, node.name, 'data-node', `set ${node.setId}, ${sides} controller`, () => {
+    // Once every device has been made, a missing file is a loss and not a new device.
+    const create = input.plan.devicesMade ? {} : { createBytes };
+    const devices = node.devices.map(({ deviceId, path }) => ({ deviceId, path, generation: 1, ...create }));
+    return { HOLDFAST_CLUSTER_ID: input.plan.clusterId, HOLDFAST_DEVICES: JSON.stringify(devices) };
+  });
+}
+
+function iam(input: MembersInput, found: Found): Managed {
+  return service(input, 'iam', 'iam', 'control plane', () => ({
+    HOLDFAST_DATABASE_URL: found.databaseUrl,
+    HOLDFAST_RPC_PORT: String(input.plan.ports['iam'].rpc),
+    HOLDFAST_ROOT_USER: input.credentials.accessKeyId,
+    HOLDFAST_ROOT_PASSWORD: input.credentials.secretAccessKey,
+  }));
+}
+
+function metadata(input: MembersInput, found: Found): Managed {
+  return service(input, 'metadata', 'metadata', 'control plane', () => ({
+    HOLDFAST_DATABASE_URL: found.databaseUrl,
+    HOLDFAST_RPC_PORT: String(input.plan.ports['metadata'].rpc),
+    HOLDFAST_KAFKA_BROKERS: found.brokers,
+    HOLDFAST_TOPOLOGY_FILE: input.topologyFile,
+  }));
+}
+
+function data(input: MembersInput, found: Found): Managed {
+  return service(input, 'data', 'data', 'data plane', () => ({
+    HOLDFAST_METADATA_ADDRESS: at(input.plan.ports['metadata'].rpc),
+    HOLDFAST_KAFKA_BROKERS: found.brokers,
+  }));
+}
+
+function api(input: MembersInput, name: string): Managed {
+  const { ports } = input.plan;
+  return service(input, name, 'api', `S3 at ${at(ports[name].s3)}`, () => ({
+    HOLDFAST_S3_PORT: String(ports[name].s3),
+    HOLDFAST_ADMIN_PORT: String(ports[name].admin),
+    HOLDFAST_IAM_ADDRESS: at(ports['iam'].rpc),
+    HOLDFAST_METADATA_ADDRESS: at(ports['metadata'].rpc),
+    HOLDFAST_DATA_ADDRESS: at(ports['data'].http),
+  }));
+}
+
+function loadBalancer(input: MembersInput, apiNames: readonly string[]): Managed {
+  const { options, plan } = input;
+  const where = `S3 at ${options.host}:${options.port}, admin at ${options.host}:${options.adminPort}`;
+  return service(input, 'load-balancer', 'load-balancer', where, () => ({
+    HOLDFAST_HOST: options.host,
+    HOLDFAST_S3_PORT: String(options.port),
+    HOLDFAST_ADMIN_PORT: String(options.adminPort),
+    HOLDFAST_APIS: apiNames.map((name) => at(plan.ports[name].s3)).join(','),
+    HOLDFAST_ADMIN_APIS: apiNames.map((name) => at(plan.ports[name].admin)).join(','),
+  }));
 }

@@ -1,10 +1,11 @@
 /** `npm start`: the whole store in one process, on an embedded Postgres and device files of its own. */
 import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
-import { TraceLog } from '@holdfast/contracts';
-import { S3Listener } from '@holdfast/gateway';
+import { Identity, Metadata, TraceLog } from '@holdfast/contracts';
+import { createAdminApp, S3Listener } from '@holdfast/gateway';
 import {
   claimFolder,
   clusterSecret,
@@ -24,6 +25,7 @@ import {
   InternalAuthenticator,
   InternalHttpServer,
   log,
+  onStopSignal,
   orExplain,
   serveTrace,
 } from '@holdfast/service-host';
@@ -62,14 +64,24 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     collectIntervalMs: config.COLLECT_INTERVAL_MS,
   });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
-  const port = await app.get(S3Listener).listen(options.port, options.host);
+  const listener = app.get(S3Listener);
+  const trace = app.get(TraceLog);
+  const admin = await createAdminApp({
+    identity: app.get(Identity),
+    metadata: app.get(Metadata),
+    trace,
+    metrics: listener.metrics,
+  });
+  await admin.listen(options.adminPort, options.host);
+  const adminPort = (admin.getHttpServer().address() as AddressInfo).port;
+  const port = await listener.listen(options.port, options.host);
   const internal = new InternalHttpServer({
     host: '127.0.0.1',
     port: 0,
     auth: new InternalAuthenticator(secret),
     health: new HealthState(),
   });
-  serveTrace(internal, app.get(TraceLog));
+  serveTrace(internal, trace);
   await savePlan(directory, { ...plan, devicesMade: true, httpPort: await internal.listen() });
   void postgres.exited.then((exit) => {
     if (exit.requested) return;
@@ -81,7 +93,7 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
   console.log(
     welcomeText({
       endpoint: `http://${shown}:${port}`,
-      admin: `http://${shown}:${options.adminPort}`,
+      admin: `http://${shown}:${adminPort}`,
       credentials,
       dataDirectory: directory,
     }),
@@ -89,6 +101,7 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
   return async () => {
     await internal.close();
     await app.close();
+    await admin.close();
     await postgres.stop();
     await release();
   };
@@ -109,16 +122,11 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
-let stop: (() => Promise<void>) | undefined;
-let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    console.log('\nStopping …');
-    void (stop?.() ?? Promise.resolve()).then(() => process.exit(0), explain);
-  });
-}
-stop = await start(
+const started = start(
   parseStartOptions(process.argv.slice(2), { command: 'npm start', dataDirectory: 'data/standalone' }),
-).catch(explain);
+);
+onStopSignal(() => {
+  console.log('\nStopping …');
+  void started.then((stop) => stop()).then(() => process.exit(0), explain);
+});
+await started.catch(explain);

@@ -6,8 +6,10 @@ import { DataPlaneConnections, RemoteObjectData, RemoteUnitStore } from '@holdfa
 import { TraceLog, type UnitStore } from '@holdfast/contracts';
 import { createDataService, ObjectDataHttpController } from '@holdfast/data';
 import { closeDevices, LocalUnitStore, openDevices, UnitHttpController } from '@holdfast/data-node';
-import { HealthState, InternalAuthenticator, InternalHttpServer } from '@holdfast/service-host';
+import { configureLog, HealthState, InternalAuthenticator, InternalHttpServer } from '@holdfast/service-host';
 import { clusterMapOf, InMemoryWriteRecords, objectDataContract, unitStoreContract } from '@holdfast/testkit';
+
+configureLog({ service: 'test', level: 'error' });
 
 const secret = randomBytes(32);
 const DEVICE_BYTES = 512 * 1024 * 1024;

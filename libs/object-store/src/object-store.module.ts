@@ -5,19 +5,11 @@ import {
   type DynamicModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import {
-  Identity,
-  IntentHandler,
-  Metadata,
-  ObjectData,
-  TraceLog,
-  UnitStore,
-  type StorageSetEntry,
-} from '@holdfast/contracts';
+import { IntentHandler, Metadata, TraceLog, UnitStore, type StorageSetEntry } from '@holdfast/contracts';
 import { DataModule } from '@holdfast/data';
 import { closeDevices, DataNodeModule, openDevices, type DeviceSetting, type OwnedDevice } from '@holdfast/data-node';
 import { LocalIntentBus } from '@holdfast/events';
-import { S3Listener } from '@holdfast/gateway';
+import { GatewayModule, S3Listener } from '@holdfast/gateway';
 import { IdentityModule, type IdentitySettings, type RootCredentials } from '@holdfast/identity';
 import { MetadataModule, MetadataService, OutboxRelay, type MetadataSettings } from '@holdfast/metadata';
 import { log, setting } from '@holdfast/service-host';
@@ -88,9 +80,10 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
         collector,
       }),
     });
+    const gateway = GatewayModule.forRoot({ imports: [identity, metadata, data], trace, region: options.region });
     return {
       module: ObjectStoreModule,
-      imports: [identity, metadata, units, data],
+      imports: [identity, metadata, units, data, gateway],
       providers: [
         { provide: TraceLog, useValue: trace },
         { provide: DEVICES, useValue: devices },
@@ -107,17 +100,8 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
             }),
           inject: [MetadataService, LocalIntentBus],
         },
-        {
-          provide: S3Listener,
-          useFactory: (identityPort: Identity, metadataPort: Metadata, dataPort: ObjectData) =>
-            new S3Listener(
-              { identity: identityPort, metadata: metadataPort, data: dataPort, trace },
-              { region: options.region },
-            ),
-          inject: [Identity, Metadata, ObjectData],
-        },
       ],
-      exports: [TraceLog, S3Listener, identity, metadata, data],
+      exports: [TraceLog, identity, metadata, data, gateway],
     };
   }
 
@@ -129,7 +113,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
   async beforeApplicationShutdown(): Promise<void> {
     await this.listener.drain(10_000);
     await this.relay.stop();
-    await this.bus.stop();
+    this.bus.stop();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -12,5 +12,5 @@ export { InternalAuthenticator } from './internal-auth.js';
 export { configureLog, log, type LogLevel } from './log.js';
 export { RpcClient } from './rpc/rpc-client.js';
 export { rpcControllerOf, rpcServerOptions } from './rpc/rpc-server.js';
-export { orExplain, runService, type RunningService } from './run-service.js';
+export { onStopSignal, orExplain, runService, type RunningService } from './run-service.js';
 export { serveTrace } from './http/trace-route.js';

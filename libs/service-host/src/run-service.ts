@@ -10,7 +10,7 @@ const STOP_MAX_MS = 15_000;
 
 /**
  * The life of a service process: starts it, stops it cleanly on SIGTERM and SIGINT (and when standard input ends, if
- * `stopWithStdin`: its starter has died), ends at once on a second signal. A broken invariant or any other uncaught failure
+ * `stopWithStdin`: its starter has died), ends at once on a signal that comes later again. A broken invariant or any other uncaught failure
  * ends the process with its facts in the log: going on wrong is worse than a restart.
  */
 export async function runService(
@@ -21,19 +21,14 @@ export async function runService(
   process.on('uncaughtException', (error) => die('uncaught exception', error));
   process.on('unhandledRejection', (error) => die('unhandled rejection', error));
   let service: RunningService | undefined;
-  let stopping = false;
-  const stop = (why: string): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
+  const stop = onStopSignal((why) => {
     log.info('stopping', { why });
     setTimeout(() => process.exit(1), STOP_MAX_MS).unref();
     void (service?.stop() ?? Promise.resolve()).then(
       () => process.exit(0),
       (error: unknown) => die('stop failed', error),
     );
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
+  });
   if (options.stopWithStdin) process.stdin.resume().once('end', () => stop('the starter has gone'));
   try {
     service = await start();
@@ -41,6 +36,23 @@ export async function runService(
   } catch (error) {
     die('start failed', error);
   }
+}
+
+/** A terminal's Ctrl-C reaches a process twice when npm stands in between: only a later one means "at once". */
+const FORCE_AFTER_MS = 2000;
+
+/** Calls `stop` at the first SIGTERM or SIGINT, or when the returned function is called; ends the process at a later one. */
+export function onStopSignal(stop: (why: string) => void): (why: string) => void {
+  let firstMs: number | undefined;
+  const begin = (why: string): void => {
+    if (firstMs === undefined) {
+      firstMs = performance.now();
+      stop(why);
+    } else if (performance.now() - firstMs > FORCE_AFTER_MS) process.exit(1);
+  };
+  process.on('SIGTERM', () => begin('SIGTERM'));
+  process.on('SIGINT', () => begin('SIGINT'));
+  return begin;
 }
 
 function die(message: string, error: unknown): void {
