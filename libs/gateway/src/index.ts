@@ -1,6 +1,6 @@
-export { AdminModule, createAdminApp } from './admin/admin.module.js';
+export { createAdminApp } from './admin/admin.module.js';
 export type { AdminPorts } from './admin/admin-ports.js';
-export { HTTP_LIMITS, type EdgeAuthenticator, type GatewayOptions, type HttpLimits } from './gateway-options.js';
+export type { EdgeAuthenticator, GatewayOptions, HttpLimits } from './gateway-options.js';
 export { GatewayModule, type GatewayModuleOptions } from './gateway.module.js';
 export { S3Listener, type GatewayPorts } from './http/s3-listener.js';
-export { RequestMetrics } from './pipeline/request-metrics.js';
+export type { RequestMetrics } from './pipeline/request-metrics.js';

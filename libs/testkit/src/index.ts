@@ -1,7 +1,4 @@
 export { identityContract, signedProof, type IdentityUnderTest } from './identity.contract.js';
-export { InMemoryIdentity } from './in-memory-identity.js';
-export { InMemoryMetadata } from './in-memory-metadata.js';
-export { InMemoryObjectData } from './in-memory-object-data.js';
 export { InMemoryPorts, type RecordedCall } from './in-memory-ports.js';
 export { clusterMapOf, deviceIdsOf, withFailedDevices, type ClusterShape } from './cluster-maps.js';
 export { InMemoryUnitStore, type UnitCall, type UnitFault } from './in-memory-unit-store.js';
