@@ -17,6 +17,15 @@ export const ProofSchema = s.union('kind', {
     /** True for aws-chunked bodies: the answer carries the day's signing key. */
     wantsSigningKey: s.boolean,
   }),
+  /** A presigned URL of Signature Version 2. */
+  'signature-v2': s.object({
+    kind: s.oneOf('signature-v2'),
+    accessKeyId: s.string(256),
+    /** A byte string: each character stands for one byte. */
+    stringToSign: s.string(16_384),
+    /** Base64 of 20 bytes as sent. */
+    signature: s.string(128),
+  }),
   bearer: s.object({ kind: s.oneOf('bearer'), token: s.string(16_384) }),
   anonymous: s.object({ kind: s.oneOf('anonymous') }),
 });

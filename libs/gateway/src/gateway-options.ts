@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CallContext } from '@holdfast/contracts';
+import type { SignatureV2 } from '@holdfast/s3-protocol';
 
 /** Recognises the load balancer of this cluster by the code in its headers (`InternalAuthenticator` of the service host). */
 export interface EdgeAuthenticator {
@@ -11,6 +12,8 @@ export interface EdgeAuthenticator {
 export interface GatewayOptions {
   /** The one region of this store: what signatures are scoped to. */
   readonly region?: string;
+  /** Whether URLs presigned with Signature Version 2 are accepted: `presigned` unless given. */
+  readonly signatureV2?: SignatureV2;
   /** Present where a load balancer stands in front. Without it, or without its code, a request came from a client. */
   readonly edge?: EdgeAuthenticator;
   /** True when requests may be sent here. Without it, ready means: listening and not draining. */

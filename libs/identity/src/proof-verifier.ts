@@ -1,9 +1,9 @@
 import { HoldfastError, type CallContext, type Proof } from '@holdfast/contracts';
 import { ANONYMOUS, type Principal } from './domain/principal.js';
 import type { SealingKey } from './domain/sealing.js';
-import { SignatureChecker } from './domain/signature.js';
+import { matchesSignatureV2, SignatureChecker } from './domain/signature.js';
 import type { TokenClaims } from './domain/token-claims.js';
-import type { PrincipalDirectory } from './principal-directory.js';
+import type { KeyHolder, PrincipalDirectory } from './principal-directory.js';
 import type { TokenCodec } from './tokens/token-codec.js';
 
 export interface VerifiedProof {
@@ -13,6 +13,7 @@ export interface VerifiedProof {
 }
 
 type SignatureProof = Extract<Proof, { kind: 'signature-v4' }>;
+type SignatureV2Proof = Extract<Proof, { kind: 'signature-v2' }>;
 
 /** Turns a proof into the principal it proves. Errors: those of `authorize` in the port. */
 export class ProofVerifier {
@@ -27,6 +28,8 @@ export class ProofVerifier {
     switch (proof.kind) {
       case 'signature-v4':
         return this.verifySignature(call, proof);
+      case 'signature-v2':
+        return this.verifySignatureV2(call, proof);
       case 'bearer':
         return { principal: await withinDeadline(call, this.verifyToken(proof.token)) };
       case 'anonymous':
@@ -36,12 +39,23 @@ export class ProofVerifier {
 
   private async verifySignature(call: CallContext, proof: SignatureProof): Promise<VerifiedProof> {
     const { accessKeyId, wantsSigningKey } = proof;
-    const holder =
-      this.directory.peekKey(accessKeyId) ?? (await withinDeadline(call, this.directory.findKey(accessKeyId)));
-    if (holder === undefined) throw new HoldfastError('InvalidAccessKeyId');
-    const signingKey = this.signatures.check(accessKeyId, holder.secret, proof);
+    const { principal, secret } = this.directory.peekKey(accessKeyId) ?? (await this.holderOf(call, accessKeyId));
+    const signingKey = this.signatures.check(accessKeyId, secret, proof);
     if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
-    return wantsSigningKey ? { principal: holder.principal, signingKey } : { principal: holder.principal };
+    return wantsSigningKey ? { principal, signingKey: signingKey.export() } : { principal };
+  }
+
+  private async verifySignatureV2(call: CallContext, proof: SignatureV2Proof): Promise<VerifiedProof> {
+    const { accessKeyId, stringToSign, signature } = proof;
+    const { principal, secret } = this.directory.peekKey(accessKeyId) ?? (await this.holderOf(call, accessKeyId));
+    if (!matchesSignatureV2(secret, stringToSign, signature)) throw new HoldfastError('SignatureDoesNotMatch');
+    return { principal };
+  }
+
+  private async holderOf(call: CallContext, accessKeyId: string): Promise<KeyHolder> {
+    const holder = await withinDeadline(call, this.directory.findKey(accessKeyId));
+    if (holder === undefined) throw new HoldfastError('InvalidAccessKeyId');
+    return holder;
   }
 
   private async verifyToken(token: string): Promise<Principal> {

@@ -37,6 +37,9 @@ export type {
 export { parseCredential, type ExpectedScope } from './sigv4/parse-credential.js';
 export { effectiveHeaders } from './sigv4/presigned-headers.js';
 export { checkTime, CLOCK_SKEW_MAX_MS } from './sigv4/signing-time.js';
+export type { QueryV2Credential, SignatureV2 } from './sigv2/credential.js';
+export { checkExpiryV2 } from './sigv2/parse-presigned.js';
+export { stringToSignV2 } from './sigv2/string-to-sign.js';
 export { canonicalRequest } from './sigv4/canonical-request.js';
 export {
   chunkSigning,

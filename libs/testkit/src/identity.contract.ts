@@ -42,6 +42,14 @@ export function signedProof(
   return { kind: 'signature-v4', accessKeyId, ...SCOPE, stringToSign, signature, wantsSigningKey };
 }
 
+/** A proof as it comes with a URL that was presigned with version 2, for a string to sign of `sizeBytes`. */
+function presignedProof({ accessKeyId, secretAccessKey }: KeyPair, sizeBytes = 100): Proof & { signature: string } {
+  const text = Buffer.from('GET\n\n\n1175139620\nx-amz-meta-a:é\n/photos/2026/').toString('latin1');
+  const stringToSign = text.padEnd(sizeBytes, 'a');
+  const signature = createHmac('sha1', secretAccessKey).update(stringToSign, 'latin1').digest('base64');
+  return { kind: 'signature-v2', accessKeyId, stringToSign, signature };
+}
+
 const GET: AccessCheck = { action: 's3:GetObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
 const PUT: AccessCheck = { action: 's3:PutObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
 const DELETE: AccessCheck = { action: 's3:DeleteObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
@@ -147,6 +155,44 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
       for (const proof of wrong) {
         const refused = identity.authorize(call(), { proof, checks: [GET] });
         await expect(refused).rejects.toMatchObject({ code: 'SignatureDoesNotMatch', status: 403 });
+      }
+    });
+
+    it('version 2: names a user, judges it and gives no signing key', async () => {
+      const user = await newUser(policy(statement('Allow', ['s3:GetObject'], ['*'])));
+      for (const proof of [presignedProof(user), presignedProof(user, 16_384)]) {
+        const answer = await identity.authorize(call(), { proof, checks: [GET, PUT] });
+        expect(answer.caller).toMatchObject({ kind: 'user', userName: user.userName, accountId: account.accountId });
+        expect(answer.decisions).toEqual(['allow', 'no-allow']);
+        expect(answer.signingKey).toBeUndefined();
+      }
+      const byRoot = await identity.authorize(call(), { proof: presignedProof(subject.root), checks: [PUT] });
+      expect(byRoot).toMatchObject({ caller: { kind: 'root' }, decisions: ['allow'] });
+    });
+
+    it('seed-3.2: version 2: refuses a wrong secret, a changed string or signature, and keys that do not count', async () => {
+      const user = await newUser(policy(statement('Allow', ['*'], ['*'])));
+      const good = presignedProof(user);
+      await identity.authorize(call(), { proof: good, checks: [GET] });
+      const flipped = (good.signature.startsWith('a') ? 'b' : 'a') + good.signature.slice(1);
+      const wrong: Proof[] = [
+        presignedProof({ ...user, secretAccessKey: subject.root.secretAccessKey }),
+        ...['', flipped, good.signature.slice(0, -1), `${good.signature}=`].map((signature) => ({
+          ...good,
+          signature,
+        })),
+        { ...good, stringToSign: 'PUT\n\n\n1175139620\n/photos/2026/' } as Proof,
+      ];
+      for (const proof of wrong) {
+        const refused = identity.authorize(call(), { proof, checks: [GET] });
+        await expect(refused).rejects.toMatchObject({ code: 'SignatureDoesNotMatch', status: 403 });
+      }
+      const { accessKeyId } = user;
+      const unknown = { ...good, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' } as Proof;
+      await identity.setAccessKeyStatus(call(), { accessKeyId, status: 'inactive' });
+      for (const proof of [unknown, good]) {
+        const refused = identity.authorize(call(), { proof, checks: [GET] });
+        await expect(refused).rejects.toMatchObject({ code: 'InvalidAccessKeyId', status: 403 });
       }
     });
 

@@ -221,6 +221,11 @@ export class InMemoryIdentity extends Identity {
       return { caller: held.caller };
     }
     const key = this.activeKey(proof.accessKeyId);
+    if (proof.kind === 'signature-v2') {
+      const expected = createHmac('sha1', key.secretAccessKey).update(proof.stringToSign, 'latin1').digest('base64');
+      if (expected !== proof.signature) throw new HoldfastError('SignatureDoesNotMatch');
+      return { caller: this.callerOf(key) };
+    }
     const signingKey = this.signingKey(key.secretAccessKey, proof.date, proof.region, proof.service);
     const expected = createHmac('sha256', signingKey).update(proof.stringToSign).digest('hex');
     if (expected !== proof.signature) throw new HoldfastError('SignatureDoesNotMatch');

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { deriveSigningKey, secretsEqual, SignatureChecker } from './signature.js';
+import { deriveSigningKey, matchesSignatureV2, secretsEqual, SignatureChecker } from './signature.js';
 
 const scope = { date: '20120215', region: 'us-east-1', service: 'iam' };
 const secret = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
@@ -17,7 +17,7 @@ describe('signatures', () => {
     const checker = new SignatureChecker();
     for (const stringToSign of ['first', 'second']) {
       const signed = { ...scope, stringToSign, signature: signatureOf(secret, stringToSign) };
-      expect(checker.check('A', secret, signed)).toEqual(deriveSigningKey(secret, scope));
+      expect(checker.check('A', secret, signed)?.export()).toEqual(deriveSigningKey(secret, scope));
       expect(checker.check('A', secret, { ...signed, stringToSign: 'other' })).toBeUndefined();
     }
   });
@@ -55,6 +55,31 @@ describe('signatures', () => {
       expect(checker.check('A', secret, { ...signed, signature: other })).toBeUndefined();
     }
     expect(checker.check('A', secret, { ...signed, date: '2012-02-15' })).toBeUndefined();
+  });
+
+  it('version 2: accepts the example that AWS publishes, and nothing near it', () => {
+    const key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
+    const text = 'GET\n\n\n1175139620\n/johnsmith/photos/puppy.jpg';
+    const signature = 'NpgCjnDzrM+WFzoENXmpNDUsSn8=';
+    expect(matchesSignatureV2(key, text, signature)).toBe(true);
+    expect(matchesSignatureV2(`${key}x`, text, signature)).toBe(false);
+    expect(matchesSignatureV2(key, `${text}?acl`, signature)).toBe(false);
+    for (const other of [
+      '',
+      signature.slice(0, -1),
+      `${signature}=`,
+      `é${signature.slice(1)}`,
+      `M${signature.slice(1)}`,
+    ]) {
+      expect(matchesSignatureV2(key, text, other)).toBe(false);
+    }
+  });
+
+  it('version 2: the string to sign is bytes', () => {
+    const signature = createHmac('sha1', 'secret').update('/b/k?response-expires=é').digest('base64');
+    const bytes = Buffer.from('/b/k?response-expires=é').toString('latin1');
+    expect(matchesSignatureV2('secret', bytes, signature)).toBe(true);
+    expect(matchesSignatureV2('secret', '/b/k?response-expires=é', signature)).toBe(false);
   });
 
   it('compares secrets of different lengths', () => {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { BoundedMap } from './bounded-map.js';
 
 /** Where and for which day a key signs: the credential scope of Signature Version 4. */
@@ -9,7 +9,8 @@ export interface SigningScope {
   readonly service: string;
 }
 
-const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+const hmac = (key: string | Buffer | KeyObject, text: string): Buffer =>
+  createHmac('sha256', key).update(text).digest();
 
 /** The day's signing key: AWS Signature Version 4, task 3. 32 bytes. */
 export function deriveSigningKey(secret: string, { date, region, service }: SigningScope): Buffer {
@@ -22,7 +23,8 @@ const DATE = /^\d{8}$/;
 
 interface RememberedKey {
   readonly secret: string;
-  readonly signingKey: Buffer;
+  /** Signs several times as fast as the bytes of the same key. */
+  readonly signingKey: KeyObject;
 }
 
 /** Checks signatures and remembers the signing keys of those that were right: what is guessed at takes no room. */
@@ -37,20 +39,30 @@ export class SignatureChecker {
     accessKeyId: string,
     secret: string,
     signed: SigningScope & { readonly stringToSign: string; readonly signature: string },
-  ): Buffer | undefined {
+  ): KeyObject | undefined {
     if (!DATE.test(signed.date) || !SIGNATURE.test(signed.signature)) return undefined;
     // Region and service come from the request and may hold any character: their lengths keep the parts apart.
     const { date, region, service } = signed;
     const name = `${accessKeyId} ${date} ${region.length} ${region} ${service}`;
     const known = this.remembered.get(name);
     const current = known?.secret === secret ? known : undefined;
-    const signingKey = current?.signingKey ?? deriveSigningKey(secret, signed);
+    const signingKey = current?.signingKey ?? createSecretKey(deriveSigningKey(secret, signed));
     const given = Buffer.from(signed.signature, 'hex');
     if (given.length !== SIGNATURE_BYTES || !timingSafeEqual(given, hmac(signingKey, signed.stringToSign)))
       return undefined;
     if (current === undefined) this.remembered.set(name, { secret, signingKey });
     return signingKey;
   }
+}
+
+/**
+ * Whether `signature` (base64) is that of `stringToSign` (a byte string) by AWS Signature Version 2, which signs with the
+ * secret itself.
+ */
+export function matchesSignatureV2(secret: string, stringToSign: string, signature: string): boolean {
+  const expected = createHmac('sha1', secret).update(stringToSign, 'latin1').digest('base64');
+  const given = Buffer.from(signature);
+  return given.length === expected.length && timingSafeEqual(given, Buffer.from(expected));
 }
 
 /** Compares secrets of any length without telling by the time where they differ. */

@@ -1,4 +1,5 @@
 import type { HeaderList } from '../headers/header-list.js';
+import type { QueryV2Credential } from '../sigv2/credential.js';
 import type { QueryParameters } from '../target/query-parameters.js';
 
 /** The parts of a request that a signature covers, as they arrived. */
@@ -54,4 +55,4 @@ export interface QueryV4Credential extends V4Credential {
 export type SigV4Credential = HeaderV4Credential | QueryV4Credential;
 
 /** Who a request says it is from, and by which kind of proof. Decided once; verifier and authoriser use the same value. */
-export type RequestCredential = AnonymousCredential | BearerCredential | SigV4Credential;
+export type RequestCredential = AnonymousCredential | BearerCredential | SigV4Credential | QueryV2Credential;

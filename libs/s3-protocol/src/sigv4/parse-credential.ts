@@ -6,6 +6,8 @@
  */
 import { HoldfastError, type ErrorName } from '@holdfast/contracts';
 import type { HeaderList } from '../headers/header-list.js';
+import type { SignatureV2 } from '../sigv2/credential.js';
+import { hasPresignedV2, parsePresignedV2 } from '../sigv2/parse-presigned.js';
 import type { QueryParameters } from '../target/query-parameters.js';
 import type {
   BearerCredential,
@@ -14,13 +16,15 @@ import type {
   SignedRequest,
   SigV4Credential,
 } from './credential.js';
-import { classifyPayload, UNSIGNED_PAYLOAD } from './payload.js';
+import { classifyPayload, presignedPayloadHash } from './payload.js';
 import { formatTimestamp, parseTimestamp } from './signing-time.js';
 
 export interface ExpectedScope {
   readonly region: string;
   /** `s3` unless given. */
   readonly service?: string;
+  /** `off` unless given. */
+  readonly signatureV2?: SignatureV2;
 }
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -35,19 +39,22 @@ const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 /** @throws HoldfastError as rows XA1 to XA8 and XB1 to XB5 of the failure matrix say; no look-up of any key happens here. */
 export function parseCredential(request: SignedRequest, expected: ExpectedScope): RequestCredential {
   const authorizations = request.headers.getAll('authorization');
-  const presigned = hasQueryCredential(request.query);
+  const presignedV4 = hasPresignedV4(request.query);
+  const presignedV2 = hasPresignedV2(request.query);
   if (authorizations.length > 1)
     throw new HoldfastError('InvalidArgument', 'Only one Authorization header is allowed.');
-  if (authorizations.length === 0) {
-    return presigned ? parseQueryCredential(request, expected) : { kind: 'anonymous' };
-  }
-  if (presigned) {
+  if (Number(presignedV4) + Number(presignedV2) + authorizations.length > 1) {
     throw new HoldfastError(
       'InvalidArgument',
-      'Only one auth mechanism is allowed: the query signature, or the Authorization header.',
+      'Only one auth mechanism is allowed: one query signature, or the Authorization header.',
     );
   }
-  return parseAuthorization(authorizations[0], request, expected);
+  if (presignedV4) return parseQueryCredential(request, expected);
+  if (presignedV2) {
+    if (expected.signatureV2 !== 'presigned') throw unsupportedMechanism();
+    return parsePresignedV2(request);
+  }
+  return authorizations.length === 0 ? { kind: 'anonymous' } : parseAuthorization(authorizations[0], request, expected);
 }
 
 function parseAuthorization(value: string, request: SignedRequest, expected: ExpectedScope): RequestCredential {
@@ -160,14 +167,8 @@ const QUERY_NAMES = [
 const OPTIONAL_QUERY_NAMES = ['X-Amz-Security-Token', 'X-Amz-Content-Sha256'] as const;
 const PROOF_NAMES = new Set(['x-amz-algorithm', 'x-amz-credential', 'x-amz-signedheaders', 'x-amz-signature']);
 
-function hasQueryCredential(query: QueryParameters): boolean {
-  let sigV2Names = 0;
-  for (const { name } of query.pairs) {
-    if (PROOF_NAMES.has(name.toLowerCase())) return true;
-    if (name === 'AWSAccessKeyId' || name === 'Signature') sigV2Names++;
-  }
-  if (sigV2Names >= 2) throw unsupportedMechanism();
-  return false;
+function hasPresignedV4(query: QueryParameters): boolean {
+  return query.pairs.some(({ name }) => PROOF_NAMES.has(name.toLowerCase()));
 }
 
 function queryError(message: string): HoldfastError {
@@ -215,7 +216,10 @@ function parseQueryCredential(request: SignedRequest, expected: ExpectedScope): 
     signature: field('X-Amz-Signature'),
     timestamp,
     timestampMs,
-    payloadHash: queryPayloadHash(fields, request.headers),
+    // An unsigned header was refused before this is asked.
+    payloadHash: presignedPayloadHash(
+      fields.get('X-Amz-Content-Sha256') ?? request.headers.get('x-amz-content-sha256'),
+    ),
     expiresSeconds,
     ...(sessionToken === undefined ? {} : { sessionToken }),
   };
@@ -232,15 +236,6 @@ function parseExpires(text: string): number {
     );
   }
   return expiresSeconds;
-}
-
-/** UNSIGNED-PAYLOAD, unless the signature covers a hash: an unsigned header was refused before this is asked. */
-function queryPayloadHash(fields: ReadonlyMap<string, string>, headers: HeaderList): string {
-  const payloadHash = fields.get('X-Amz-Content-Sha256') ?? headers.get('x-amz-content-sha256') ?? UNSIGNED_PAYLOAD;
-  if (classifyPayload(payloadHash).kind === 'chunked') {
-    throw new HoldfastError('InvalidRequest', 'A presigned request cannot have a chunk-framed body.');
-  }
-  return payloadHash;
 }
 
 // Both

@@ -31,12 +31,23 @@ export function classifyPayload(payloadHash: string): PayloadMode {
 }
 
 /**
+ * The hash that a presigned request signed as a header or parameter, UNSIGNED-PAYLOAD without one.
+ * @throws HoldfastError InvalidArgument (unknown value), InvalidRequest (chunk-framed)
+ */
+export function presignedPayloadHash(given: string | undefined): string {
+  const payloadHash = given ?? UNSIGNED_PAYLOAD;
+  if (classifyPayload(payloadHash).kind === 'chunked') {
+    throw new HoldfastError('InvalidRequest', 'A presigned request cannot have a chunk-framed body.');
+  }
+  return payloadHash;
+}
+
+/**
  * The mode of the body. Only x-amz-content-sha256 decides: `Content-Encoding: aws-chunked` alone frames nothing.
  * @throws HoldfastError InvalidArgument (unknown value), InvalidRequest (signed chunks without a header signature to start from)
  */
 export function payloadMode(credential: RequestCredential, headers: HeaderList): PayloadMode {
-  const signed = credential.kind === 'header-v4' || credential.kind === 'query-v4';
-  const payloadHash = signed ? credential.payloadHash : headers.get('x-amz-content-sha256');
+  const payloadHash = 'payloadHash' in credential ? credential.payloadHash : headers.get('x-amz-content-sha256');
   if (payloadHash === undefined) return { kind: 'unsigned' };
   const mode = classifyPayload(payloadHash);
   if (mode.kind === 'chunked' && mode.signed && credential.kind !== 'header-v4') {

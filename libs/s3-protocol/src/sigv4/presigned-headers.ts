@@ -1,5 +1,6 @@
 import { CHECKSUM_HEADERS } from '../checksums/checksum.js';
 import { HeaderList } from '../headers/header-list.js';
+import { movedHeadersV2 } from '../sigv2/moved-headers.js';
 import type { RequestCredential, SignedRequest } from './credential.js';
 
 /**
@@ -19,21 +20,31 @@ const NOT_MOVED = new Set([
 
 /**
  * The headers that the operation is to obey. A presigning SDK moves `x-amz-*` headers (metadata, copy source, ACL)
- * into the signed query, where they mean the same; a parameter counts where no header of its name came.
+ * into the signed query, where they mean the same; a parameter counts where no header of its name came. Version 2 moves
+ * Content-Type as well.
  * Unsigned and header-signed requests have their headers alone.
  */
 export function effectiveHeaders(request: SignedRequest, credential: RequestCredential): HeaderList {
-  if (credential.kind !== 'query-v4') return request.headers;
-  const moved: string[] = [];
-  for (const { name, value } of request.query.pairs) {
-    const lowerName = name.toLowerCase();
-    if (!lowerName.startsWith('x-amz-') || NOT_MOVED.has(lowerName) || request.headers.has(lowerName)) continue;
-    moved.push(lowerName, value);
-  }
+  if (credential.kind !== 'query-v4' && credential.kind !== 'query-v2') return request.headers;
+  const moved = credential.kind === 'query-v4' ? movedHeadersV4(request) : obeyedHeadersV2(request);
   if (moved.length === 0) return request.headers;
   const flat: string[] = [];
   for (const name of request.headers.names()) {
     for (const value of request.headers.getAll(name)) flat.push(name, value);
   }
   return new HeaderList([...flat, ...moved]);
+}
+
+function movedHeadersV4(request: SignedRequest): string[] {
+  const moved: string[] = [];
+  for (const { name, value } of request.query.pairs) {
+    const lowerName = name.toLowerCase();
+    if (!lowerName.startsWith('x-amz-') || NOT_MOVED.has(lowerName) || request.headers.has(lowerName)) continue;
+    moved.push(lowerName, value);
+  }
+  return moved;
+}
+
+function obeyedHeadersV2(request: SignedRequest): string[] {
+  return [...movedHeadersV2(request)].filter(([lowerName]) => !NOT_MOVED.has(lowerName)).flat();
 }

@@ -2,16 +2,20 @@ import type { Clock } from '@holdfast/stdx';
 import { HoldfastError, type Proof } from '@holdfast/contracts';
 import {
   canonicalRequest,
+  checkExpiryV2,
   checkTime,
   effectiveHeaders,
   parseCredential,
   payloadMode,
   stringToSign,
+  stringToSignV2,
   type HeaderList,
   type HeaderV4Credential,
   type PayloadMode,
+  type QueryV2Credential,
   type QueryV4Credential,
   type RequestCredential,
+  type SignatureV2,
   type SignedRequest,
 } from '@holdfast/s3-protocol';
 import type { S3Request } from '../request.js';
@@ -34,6 +38,7 @@ export class Authenticator {
   constructor(
     private readonly region: string,
     private readonly clock: Clock,
+    private readonly signatureV2: SignatureV2 = 'presigned',
   ) {}
 
   /** @throws HoldfastError AccessDenied, AuthorizationHeaderMalformed, RequestTimeTooSkewed, InvalidToken … as S3 names them */
@@ -44,7 +49,10 @@ export class Authenticator {
       query: request.target.query,
       headers: request.headers,
     };
-    const credential: RequestCredential = parseCredential(signed, { region: this.region });
+    const credential: RequestCredential = parseCredential(signed, {
+      region: this.region,
+      signatureV2: this.signatureV2,
+    });
     const payload = payloadMode(credential, request.headers);
     const headers = effectiveHeaders(signed, credential);
     switch (credential.kind) {
@@ -56,6 +64,8 @@ export class Authenticator {
         return { proof: this.signatureProof(signed, credential, payload), payload, headers, credential };
       case 'query-v4':
         return { proof: this.signatureProof(signed, credential, payload), payload, headers };
+      case 'query-v2':
+        return { proof: this.signatureV2Proof(signed, credential), payload, headers };
     }
   }
 
@@ -77,5 +87,11 @@ export class Authenticator {
       signature: credential.signature,
       wantsSigningKey: payload.kind === 'chunked' && payload.signed,
     };
+  }
+
+  private signatureV2Proof(signed: SignedRequest, credential: QueryV2Credential): Proof {
+    checkExpiryV2(credential, this.clock.nowMs());
+    const { accessKeyId, signature } = credential;
+    return { kind: 'signature-v2', accessKeyId, stringToSign: stringToSignV2(signed, credential), signature };
   }
 }
