@@ -345,31 +345,26 @@ describe('commits', () => {
   });
 
   it('a map that lost a used device since the write makes a repair row, without margin the commit is refused', async () => {
-    const own = await MetadataFixture.start();
-    try {
-      const metadata = await own.open([storageSet(1)]);
-      const bucket = await own.bucket(metadata);
-      const fail = (slot: number) =>
-        metadata.changeClusterMap((map) => {
-          map.sets[0].nodes[0].controllers[0].devices[slot].state = 'failed';
-          return map;
-        });
-      // The unit of slot 5 is not among the used ones (slots 0 and 1): only the epoch is old.
-      await fail(5);
-      const untouched = commit(bucket, 'untouched');
-      expect((await metadata.commitObject(aCall(), untouched)).outcome).toBe('committed');
-      const owed = () => own.query('SELECT kind FROM metadata.outbox');
-      expect(await owed()).toEqual([]);
-      // 1+1 with one device gone keeps no margin.
-      await fail(0);
-      expect(await metadata.commitObject(aCall(), commit(bucket, 'lost'))).toEqual({ outcome: 'margin-lost' });
-      const chunks = encodeChunkList([{ sizeBytes: 4096, primary: layout(1, 2, 2) }]);
-      const degraded = commit(bucket, 'degraded', { written: written(4096, { chunks }) });
-      expect((await metadata.commitObject(aCall(), degraded)).outcome).toBe('committed');
-      expect(await owed()).toEqual([{ kind: 'repair' }]);
-      expect((await metadata.status()).outbox).toEqual({ repair: 1 });
-    } finally {
-      await own.stop();
-    }
+    const url = await fixture.newDatabase();
+    const metadata = await fixture.open([storageSet(1)], {}, url);
+    const bucket = await fixture.bucket(metadata);
+    const fail = (slot: number) =>
+      metadata.changeClusterMap((map) => {
+        map.sets[0].nodes[0].controllers[0].devices[slot].state = 'failed';
+        return map;
+      });
+    // The unit of slot 5 is not among the used ones (slots 0 and 1): only the epoch is old.
+    await fail(5);
+    const untouched = commit(bucket, 'untouched');
+    expect((await metadata.commitObject(aCall(), untouched)).outcome).toBe('committed');
+    const owed = async () => (await metadata.status()).outbox;
+    expect(await owed()).toEqual({});
+    // 1+1 with one device gone keeps no margin.
+    await fail(0);
+    expect(await metadata.commitObject(aCall(), commit(bucket, 'lost'))).toEqual({ outcome: 'margin-lost' });
+    const chunks = encodeChunkList([{ sizeBytes: 4096, primary: layout(1, 2, 2) }]);
+    const degraded = commit(bucket, 'degraded', { written: written(4096, { chunks }) });
+    expect((await metadata.commitObject(aCall(), degraded)).outcome).toBe('committed');
+    expect(await owed()).toEqual({ repair: 1 });
   }, 60_000);
 });

@@ -232,22 +232,17 @@ describe('multipart uploads', () => {
   });
 
   it('a part whose device has gone since is owed a repair, or refused without margin', async () => {
-    const own = await MetadataFixture.start();
-    try {
-      const metadata = await own.open();
-      const bucket = await own.bucket(metadata);
-      const ref = { bucketId: bucket.bucketId, key: 'k', uploadId: newId() };
-      await metadata.createUpload(aCall(), { ...ref, attributes: ATTRIBUTES, accountId: 'a', initiatorArn: 'b' });
-      await metadata.changeClusterMap((map) => {
-        map.sets[0].nodes[0].controllers[0].devices[0].state = 'failed';
-        return map;
-      });
-      const input = { ...ref, partNumber: 1, etag: md5('1'), checksums: {}, written: written(), attemptAgeMs: 0 };
-      expect((await metadata.commitPart(aCall(), input)).outcome).toBe('margin-lost');
-      const fresh = { ...input, written: written(4096, { epoch: 2n }) };
-      expect((await metadata.commitPart(aCall(), fresh)).outcome).toBe('committed');
-    } finally {
-      await own.stop();
-    }
+    const metadata = await fixture.open(undefined, {}, await fixture.newDatabase());
+    const bucket = await fixture.bucket(metadata);
+    const ref = { bucketId: bucket.bucketId, key: 'k', uploadId: newId() };
+    await metadata.createUpload(aCall(), { ...ref, attributes: ATTRIBUTES, accountId: 'a', initiatorArn: 'b' });
+    await metadata.changeClusterMap((map) => {
+      map.sets[0].nodes[0].controllers[0].devices[0].state = 'failed';
+      return map;
+    });
+    const input = { ...ref, partNumber: 1, etag: md5('1'), checksums: {}, written: written(), attemptAgeMs: 0 };
+    expect((await metadata.commitPart(aCall(), input)).outcome).toBe('margin-lost');
+    const fresh = { ...input, written: written(4096, { epoch: 2n }) };
+    expect((await metadata.commitPart(aCall(), fresh)).outcome).toBe('committed');
   }, 60_000);
 });

@@ -12,6 +12,8 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
+  enable_material: 'off',
+  enable_memoize: 'off',
   jit: 'off',
   synchronous_commit: 'on',
   default_transaction_isolation: 'read\\ committed',

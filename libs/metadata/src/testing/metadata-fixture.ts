@@ -43,6 +43,7 @@ export class MetadataFixture {
   private readonly services: MetadataService[] = [];
   private readonly clients: pg.Client[] = [];
   private bucketCount = 0;
+  private databaseCount = 0;
 
   private constructor(
     readonly directory: string,
@@ -91,6 +92,15 @@ export class MetadataFixture {
     } finally {
       await client.end();
     }
+  }
+
+  /** URL of an empty database beside the usual one. */
+  async newDatabase(): Promise<string> {
+    const name = `other_${++this.databaseCount}`;
+    await this.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
+    const url = new URL(this.postgres.url);
+    url.pathname = `/${name}`;
+    return url.href;
   }
 
   async bucket(service: MetadataService, name = `bucket-${++this.bucketCount}`): Promise<BucketRecord> {
