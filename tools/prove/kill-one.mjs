@@ -70,15 +70,17 @@ function clientOf(commands, store) {
 }
 
 /** Takes an acknowledged object away, or half of it, without telling the ledger. */
-async function plantFault(kind, { s3, commands, ledger, log }) {
+async function plantFault(kind, { s3, commands, ledger, bodies, log }) {
   const victim = ledger.changedKeys().find((key) => {
     const [attempt, ...others] = ledger.allowed(key);
     return others.length === 0 && attempt.content !== absent && attempt.sizeBytes > 1;
   });
   if (victim === undefined) throw new Error('there is no object to plant a fault in');
   const target = { Bucket: victim.split('/')[0], Key: victim.slice(victim.indexOf('/') + 1) };
+  const [{ recipe }] = ledger.allowed(victim);
+  const half = bodies.make(recipe).subarray(0, recipe.sizeBytes >> 1);
   if (kind === 'lost-object') await s3.send(new commands.DeleteObjectCommand(target));
-  else await s3.send(new commands.PutObjectCommand({ ...target, Body: 'half' }));
+  else await s3.send(new commands.PutObjectCommand({ ...target, Body: half }));
   log(`  planted: ${kind} at ${victim}`);
 }
 

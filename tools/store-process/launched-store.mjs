@@ -1,6 +1,7 @@
 // A standalone store or a cluster as a process of its own on a directory of its own, for proofs and benchmarks. Whatever
 // happens, `remove` leaves no process and no file behind, and says what it had to force.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -20,12 +21,23 @@ const logShown = 4000;
 
 export const credentials = { accessKeyId: 'evidence-root', secretAccessKey: 'evidence-root-password' };
 
-export async function freePort() {
+/** Ports below those that systems give to outgoing connections: one that is free now stays free until it is listened on. */
+const lowestPort = 20_000;
+const highestPort = 32_000;
+
+function isFree(port) {
   const server = createServer();
-  await new Promise((done, failed) => server.once('error', failed).listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  return new Promise((done) => {
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  });
+}
+
+async function freePort() {
+  for (;;) {
+    const port = randomInt(lowestPort, highestPort);
+    if (await isFree(port)) return port;
+  }
 }
 
 export class LaunchedStore {

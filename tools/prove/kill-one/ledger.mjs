@@ -91,13 +91,13 @@ export class Ledger {
   }
 
   /**
-   * The key was read, with no attempt under way, and has this content: from now on this is what it has. What had an
-   * unknown outcome a short time ago may still come.
+   * The key was read, with no attempt under way, and has this content: from now on this is what it has, right or wrong (a
+   * wrong one is reported once). What had an unknown outcome a short time ago may still come.
    */
   settle(key, content, atMs) {
     const kept = this.#of(key);
-    const seen = kept.everContents.get(content);
-    if (seen === undefined || kept.attempts.some((one) => one.outcome === 'pending')) return;
+    if (kept.attempts.some((one) => one.outcome === 'pending')) return;
+    const seen = kept.everContents.get(content) ?? { id: -1, key, content, sizeBytes: 0 };
     const still = (one) => one.outcome === 'unknown' && one !== seen && atMs - one.endMs < lateMs;
     const settled = { ...seen, outcome: 'acked', startMs: atMs, endMs: atMs };
     kept.attempts = [settled, ...kept.attempts.filter(still)];
