@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -11,6 +11,8 @@ import {
 import supertest from 'supertest';
 import { ClusterNodes } from './harness/cluster-nodes.js';
 import { eventually, requestIdOf, RunningStore } from './harness/running-store.js';
+
+jest.setTimeout(60_000);
 
 const MIB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -105,7 +107,7 @@ describe('cluster', () => {
       for (const [index, api] of apis.entries()) await put(name, `from-${index}`, Buffer.alloc(100_000, index), api);
       for (const api of apis)
         for (const index of apis.keys())
-          expect((await get(name, `from-${index}`, api)).body).toEqual(Buffer.alloc(100_000, index));
+          expect((await get(name, `from-${index}`, api)).body.equals(Buffer.alloc(100_000, index))).toBe(true);
     }
   });
 
@@ -181,7 +183,7 @@ describe('cluster with members down', () => {
     await store.control('kill', 'data-node-4');
     const body = randomBytes(3 * MIB);
     await put('photos', 'one-down', body);
-    expect((await get('photos', 'one-down')).body).toEqual(body);
+    expect(sha256((await get('photos', 'one-down')).body)).toBe(sha256(body));
     expect((await get('photos', 'both')).body.length).toBe(33 * MIB);
     await store.control('start', 'data-node-1');
     await store.control('start', 'data-node-4');
@@ -225,7 +227,7 @@ describe('cluster with members down', () => {
     );
     expect(refused.$metadata.httpStatusCode).toBe(503);
     const seen = stepsSeen(await store.trace(requestIdOf(refused as { $metadata: { requestId: string } })));
-    expect(seen).toEqual([1, 2, 3, 14]);
+    expect(seen).toEqual([1, 2, 3, 13, 14]);
     await store.control('start', 'iam');
     await allReady();
     await expect(get('photos', 'unheard')).rejects.toMatchObject({ name: 'NoSuchKey' });

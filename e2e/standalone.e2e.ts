@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
@@ -18,6 +18,8 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import supertest from 'supertest';
 import { RunningStore } from './harness/running-store.js';
+
+jest.setTimeout(60_000);
 
 const MIB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -57,7 +59,9 @@ describe('standalone, through the AWS SDK with default settings', () => {
       expect([head.ContentLength, head.ContentType, head.Metadata]).toEqual([size, 'x/y', { colour: 'green' }]);
       expect(sha256(await bodyOf(s3, 'first', `size/${size}`))).toBe(sha256(body));
       if (size > 10)
-        expect(await bodyOf(s3, 'first', `size/${size}`, `bytes=3-${size - 4}`)).toEqual(body.subarray(3, size - 3));
+        expect(sha256(await bodyOf(s3, 'first', `size/${size}`, `bytes=3-${size - 4}`))).toBe(
+          sha256(body.subarray(3, size - 3)),
+        );
     },
   );
 
@@ -92,8 +96,8 @@ describe('standalone, through the AWS SDK with default settings', () => {
   it('lists with prefix, delimiter and pages', async () => {
     await s3.send(new CreateBucketCommand({ Bucket: 'list' }));
     for (let i = 0; i < 12; i += 1)
-      await s3.send(new PutObjectCommand({ Bucket: 'list', Key: `d${i % 3}/k${i}`, Body: '' }));
-    await s3.send(new PutObjectCommand({ Bucket: 'list', Key: 'top', Body: '' }));
+      await s3.send(new PutObjectCommand({ Bucket: 'list', Key: `d${i % 3}/k${i}`, Body: Buffer.alloc(0) }));
+    await s3.send(new PutObjectCommand({ Bucket: 'list', Key: 'top', Body: Buffer.alloc(0) }));
     const pages: string[] = [];
     let token: string | undefined;
     do {
