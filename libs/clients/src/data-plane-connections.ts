@@ -39,13 +39,16 @@ export class DataPlaneConnections {
     this.silenceTimeoutMs = options.silenceTimeoutMs ?? 5000;
   }
 
-  /** A request whose head is ready to go. Its socket is given up when no connection comes about in time. */
-  begin({ call, address, method, path, headers }: OutgoingRequest): ClientRequest {
+  /**
+   * A request whose head is ready to go, on a kept connection where there is one (unless `alone`). Its socket is given up
+   * when no connection comes about in time.
+   */
+  begin({ call, address, method, path, headers }: OutgoingRequest, alone = false): ClientRequest {
     const leftMs = call.deadline.leftMs();
     if (leftMs <= 0) throw new HoldfastError('ServiceUnavailable', `no time left to call ${address}`);
     const at = address.lastIndexOf(':');
     const request = httpRequest({
-      agent: this.agent,
+      agent: alone ? false : this.agent,
       host: address.slice(0, at),
       port: Number(address.slice(at + 1)),
       method,
@@ -77,8 +80,8 @@ export class DataPlaneConnections {
     body?: Buffer,
     onBegin?: (request: ClientRequest) => void,
   ): Promise<IncomingMessage> {
-    const attempt = (): { request: ClientRequest; answer: Promise<IncomingMessage> } => {
-      const request = this.begin(outgoing);
+    const attempt = (alone: boolean): { request: ClientRequest; answer: Promise<IncomingMessage> } => {
+      const request = this.begin(outgoing, alone);
       const answer = new Promise<IncomingMessage>((resolve, reject) => {
         request.once('response', resolve);
         request.on('error', reject);
@@ -88,13 +91,13 @@ export class DataPlaneConnections {
       request.end(body);
       return { request, answer };
     };
-    const first = attempt();
+    const first = attempt(false);
     try {
       return await first.answer;
     } catch (error) {
       if (!first.request.reusedSocket || !isConnectionLoss(error)) throw unreachable(outgoing.address, error);
     }
-    return attempt().answer.catch((error: unknown) => {
+    return attempt(true).answer.catch((error: unknown) => {
       throw unreachable(outgoing.address, error);
     });
   }

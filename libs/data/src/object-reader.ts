@@ -62,7 +62,6 @@ export class ObjectReader {
 
 /** One range on its way to one reader. */
 class RangeReading {
-  private readonly secondaryCall: UnitReadCall;
   private tracedPrimary = false;
   private tracedSecondary = false;
 
@@ -72,9 +71,7 @@ class RangeReading {
     private readonly trace: TraceLog,
     private readonly call: CallContext,
     private readonly chunks: readonly ChunkEntry[],
-  ) {
-    this.secondaryCall = { ...call, copy: 'secondary' };
-  }
+  ) {}
 
   async *run(parts: readonly ChunkPart[]): AsyncGenerator<Buffer, void, undefined> {
     let next: Promise<FetchedPart> | undefined;
@@ -163,10 +160,8 @@ class RangeReading {
       for (const layout of layouts) {
         const isSecondary = layout === secondary;
         this.traceSource(layout, isSecondary);
-        const source = new UnitSource(this.sources, isSecondary ? this.secondaryCall : this.call, {
-          layout,
-          sizeBytes,
-        });
+        const unitCall: UnitReadCall = isSecondary ? { ...this.call, copy: 'secondary' } : this.call;
+        const source = new UnitSource(this.sources, unitCall, { layout, sizeBytes });
         const buffers = await fetchPart(source, part.first, part.last).catch(unlessUnreadable);
         if (buffers !== undefined) return buffers;
       }
