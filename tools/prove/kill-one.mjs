@@ -32,11 +32,11 @@ const extents = {
   quick: {
     deviceBytes: 1024 * MIB,
     bytesPerSecond: 6 * MIB,
-    calmMs: [500, 2000],
-    downMs: [1500, 2500],
+    calmMs: [500, 1500],
+    downMs: [1000, 2000],
     settledSample: 40,
-    lastKillMs: 55_000,
-    endMs: 84_000,
+    lastKillMs: 46_000,
+    endMs: 85_000,
   },
   full: {
     deviceBytes: 4096 * MIB,

@@ -24,6 +24,7 @@ function isReady(port) {
 
 export class ClusterControl {
   #healthPorts;
+  #rows;
 
   constructor(store) {
     this.store = store;
@@ -49,13 +50,15 @@ export class ClusterControl {
       }));
   }
 
-  status() {
-    return this.command('status');
+  async status() {
+    this.#rows = await this.command('status');
+    return this.#rows;
   }
 
   /** Ends one process the hard way. @returns the id that it had */
   async kill({ name, byName }) {
-    const before = (await this.status()).find((row) => row.name === name);
+    // Every command is a process and a second of a busy machine: the table was asked when all became ready.
+    const before = (this.#rows ?? (await this.status())).find((row) => row.name === name);
     if (before === undefined || before.pid === 0) throw new Error(`${name} has no process to kill`);
     if (byName) await this.command('kill', name);
     else process.kill(before.pid, 'SIGKILL');
