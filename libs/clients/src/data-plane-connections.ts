@@ -108,7 +108,7 @@ export class DataPlaneConnections {
 }
 
 function isConnectionLoss(error: unknown): boolean {
-  const code = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 

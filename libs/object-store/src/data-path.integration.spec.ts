@@ -74,7 +74,7 @@ async function startCluster(
     const devices = await openDevices({
       clusterId,
       devices: own.map((deviceId) => {
-        return { deviceId, path: join(folder, deviceId), generation: 1, createBytes: 192 * MIB };
+        return { deviceId, path: join(folder, deviceId), generation: 1, createBytes: 64 * MIB };
       }),
     });
     cleanups.push(() => closeDevices(devices));

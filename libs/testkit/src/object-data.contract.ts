@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   backgroundCall,
   decodeChunkList,
@@ -35,6 +35,8 @@ export async function collect(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
 
 /** Cases that every adapter of `ObjectData` passes. */
 export function objectDataContract(name: string, start: () => Promise<ObjectDataUnderTest>): void {
+  // A busy machine flushes slowly; no case is about time.
+  jest.setTimeout(60_000);
   describe(`ObjectData contract: ${name}`, () => {
     let under: ObjectDataUnderTest;
     const target = (over: Partial<WriteTarget> = {}): WriteTarget => {

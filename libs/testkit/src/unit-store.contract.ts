@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   backgroundCall,
   LIMITS,
@@ -35,6 +35,8 @@ async function* piecesOf(bytes: Buffer, pieceBytes = 60_000): AsyncIterable<Buff
 
 /** Cases that every adapter of `UnitStore` passes. */
 export function unitStoreContract(name: string, start: () => Promise<UnitStoreUnderTest>): void {
+  // A busy machine flushes slowly; no case is about time.
+  jest.setTimeout(60_000);
   describe(`UnitStore contract: ${name}`, () => {
     let under: UnitStoreUnderTest;
     let sequence = 1n;
