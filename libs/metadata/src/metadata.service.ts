@@ -8,7 +8,7 @@ import {
   type MetadataMethods,
 } from '@holdfast/contracts';
 import { bucketDefaults } from './domain/bucket-defaults.js';
-import { assertStorableKey } from './domain/write-conditions.js';
+import { assertStorableKey, isStorableText } from './domain/write-conditions.js';
 import { HousekeepingWorker } from './housekeeping.worker.js';
 import { METADATA_DEFAULTS, type MetadataOptions, type MetadataSettings } from './metadata-options.js';
 import type { ClaimedIntent, OutboxSource } from './outbox-source.js';
@@ -98,6 +98,7 @@ export class MetadataService extends Metadata implements OutboxSource {
 
   override async createBucket(call: CallContext, input: Input<'createBucket'>): Output<'createBucket'> {
     return this.guarded(async () => {
+      if (!isStorableText(input.name)) throw new HoldfastError('InvalidBucketName');
       const defaults = bucketDefaults(input.name, await this.maps.current());
       this.step(call, 'bucket-creation', 6, input.name);
       const answer = await this.buckets.create(call, { ...input, ...defaults });
@@ -119,7 +120,11 @@ export class MetadataService extends Metadata implements OutboxSource {
   }
 
   override listBuckets(_call: CallContext, input: Input<'listBuckets'>): Output<'listBuckets'> {
-    return this.guarded(() => this.buckets.list(input));
+    return this.guarded(async () => {
+      // No name begins with, or follows, what no name can hold.
+      if (![input.prefix, input.after].every(isStorableText)) return { buckets: [], truncated: false };
+      return this.buckets.list(input);
+    });
   }
 
   override commitObject(call: CallContext, input: Input<'commitObject'>): Output<'commitObject'> {
@@ -173,23 +178,38 @@ export class MetadataService extends Metadata implements OutboxSource {
   }
 
   override findUpload(_call: CallContext, input: Input<'findUpload'>): Output<'findUpload'> {
-    return this.guarded(() => this.uploads.find(input));
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      return this.uploads.find(input);
+    });
   }
 
   override commitPart(call: CallContext, input: Input<'commitPart'>): Output<'commitPart'> {
-    return this.guarded(() => this.uploads.commitPart(call, input));
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      return this.uploads.commitPart(call, input);
+    });
   }
 
   override listParts(_call: CallContext, input: Input<'listParts'>): Output<'listParts'> {
-    return this.guarded(() => this.uploads.listParts(input));
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      return this.uploads.listParts(input);
+    });
   }
 
   override completeUpload(call: CallContext, input: Input<'completeUpload'>): Output<'completeUpload'> {
-    return this.guarded(() => this.uploads.complete(call, input));
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      return this.uploads.complete(call, input);
+    });
   }
 
   override abortUpload(call: CallContext, input: Input<'abortUpload'>): Output<'abortUpload'> {
-    return this.guarded(() => this.uploads.abort(call, input));
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      return this.uploads.abort(call, input);
+    });
   }
 
   override clusterMap(): Output<'clusterMap'> {

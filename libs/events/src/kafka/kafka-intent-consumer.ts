@@ -76,7 +76,10 @@ export class KafkaIntentConsumer {
       await ensureTopic(kafka, this.settings);
       await consumer.connect();
       await consumer.subscribe({ topic: this.settings.topic, fromBeginning: true });
-      if (this.stopped || this.consumer !== consumer) return;
+      if (this.stopped || this.consumer !== consumer) {
+        await consumer.disconnect();
+        return;
+      }
       await consumer.run({
         partitionsConsumedConcurrently: 3,
         eachMessage: (payload) => this.take(payload),

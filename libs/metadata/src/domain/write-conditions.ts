@@ -12,8 +12,13 @@ function joined(etags: readonly string[] | undefined): string | null {
 
 /** A key that Postgres cannot hold would fail the whole batch it travels in. Errors: InvalidURI, KeyTooLongError. */
 export function assertStorableKey(key: string): void {
-  if (key.includes('\0') || !key.isWellFormed()) throw new HoldfastError('InvalidURI');
+  if (!isStorableText(key)) throw new HoldfastError('InvalidURI');
   if (key.length * 3 > LIMITS.keyBytesMax && Buffer.byteLength(key) > LIMITS.keyBytesMax) {
     throw new HoldfastError('KeyTooLongError');
   }
+}
+
+/** Postgres text holds neither U+0000 nor half a surrogate pair. */
+export function isStorableText(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
 }

@@ -24,6 +24,7 @@ const OPTIONS = Object.entries(SESSION_SETTINGS)
   .join(' ');
 
 const CONNECT_TIMEOUT_MS = 3_000;
+const ANSWER_GRACE_MS = 2_000;
 
 /** Connections by what they are for, so that none of them can starve another. */
 const LANES = {
@@ -73,7 +74,8 @@ export class MetadataDatabase {
       application_name: applicationName,
       options: OPTIONS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: this.answerTimeoutMs,
+      // After the server's own limit, which tells for sure that a statement was undone.
+      query_timeout: this.answerTimeoutMs + ANSWER_GRACE_MS,
       keepAlive: true,
     };
   }

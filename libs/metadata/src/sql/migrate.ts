@@ -1,7 +1,10 @@
 import { HoldfastError } from '@holdfast/contracts';
-import { DataSource } from 'typeorm';
+import type pg from 'pg';
 import type { MetadataDatabase } from './database.js';
 import { InitialSchema1763690000000 } from './migrations/1763690000000-initial-schema.migration.js';
+
+/** In the order of their time stamps; one that was released is never changed. */
+const MIGRATIONS = [InitialSchema1763690000000];
 
 const OLDEST_POSTGRES = 150_000;
 /** Session lock of whoever migrates ("metadata" in bytes); outside the numbers of schema/lock-functions, whose bit 63 is 0. */
@@ -31,12 +34,15 @@ export async function migrate(database: MetadataDatabase, databaseUrl: string): 
     }
     await guard.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK.toString()]);
     await guard.query('CREATE SCHEMA IF NOT EXISTS metadata');
+    if (await isCurrent(guard)) return;
+    // Loaded on need: a start that migrates nothing does not pay for it.
+    const { DataSource } = await import('typeorm');
     const source = new DataSource({
       type: 'postgres',
       url: databaseUrl,
       schema: 'metadata',
       applicationName: 'holdfast-metadata-migrate',
-      migrations: [InitialSchema1763690000000],
+      migrations: [...MIGRATIONS],
       migrationsTableName: 'migration',
       migrationsTransactionMode: 'each',
       poolSize: 1,
@@ -50,4 +56,12 @@ export async function migrate(database: MetadataDatabase, databaseUrl: string): 
   } finally {
     await guard.end().catch(() => undefined);
   }
+}
+
+async function isCurrent(guard: pg.Client): Promise<boolean> {
+  const table = await guard.query<{ there: boolean }>("SELECT to_regclass('metadata.migration') IS NOT NULL AS there");
+  if (!table.rows[0].there) return false;
+  const done = await guard.query<{ name: string }>('SELECT name FROM metadata.migration');
+  const names = new Set(done.rows.map((row) => row.name));
+  return MIGRATIONS.every((migration) => names.has(migration.name));
 }

@@ -1,5 +1,6 @@
 import type { ListObjects, ObjectList } from '@holdfast/contracts';
 import { listStart } from '../domain/key-order.js';
+import { isStorableText } from '../domain/write-conditions.js';
 import type { MetadataDatabase } from './database.js';
 
 type Page = Omit<ObjectList, 'bucket'>;
@@ -11,10 +12,9 @@ export class ObjectListRepository {
 
   async page(bucketId: bigint, query: ListObjects): Promise<Page> {
     const from = listStart(query);
-    if (query.limit === 0 || from === undefined || query.prefix.includes('\0') || !query.prefix.isWellFormed())
-      return EMPTY;
+    if (query.limit === 0 || from === undefined || !isStorableText(query.prefix)) return EMPTY;
     // No key holds U+0000, so nothing is cut by such a delimiter.
-    const delimiter = query.delimiter.includes('\0') || !query.delimiter.isWellFormed() ? '' : query.delimiter;
+    const delimiter = isStorableText(query.delimiter) ? query.delimiter : '';
     const rows = await this.database.read('reads', {
       name: 'list_objects',
       text:

@@ -1,4 +1,5 @@
 import { isId, NULL_VERSION, type BucketRecord, type ObjectVersion } from '@holdfast/contracts';
+import { isStorableText } from '../domain/write-conditions.js';
 import { textArray } from './array-literal.js';
 import { Batcher } from './batcher.js';
 import { isUndone, type BatchLine, type MetadataDatabase, type Row } from './database.js';
@@ -43,13 +44,14 @@ export class ReadBatcher {
 
   /** Names and keys that no record can have are found nowhere. Errors: those of the driver. */
   async find(bucketName: string, key?: string): Promise<FoundObject> {
-    if (!isStorable(bucketName)) return {};
-    return this.batcher.submit({ bucketName, ...(key === undefined || !isStorable(key) ? {} : { key }) });
+    if (!isStorableText(bucketName)) return {};
+    return this.batcher.submit({ bucketName, ...(key === undefined || !isStorableText(key) ? {} : { key }) });
   }
 
   async findVersion(bucketName: string, key: string, versionId: string): Promise<FoundObject> {
     const isNull = versionId === NULL_VERSION;
-    if (!isStorable(bucketName) || !isStorable(key) || !(isNull || isId(versionId))) return this.find(bucketName);
+    if (!isStorableText(bucketName) || !isStorableText(key) || !(isNull || isId(versionId)))
+      return this.find(bucketName);
     const rows = await this.database.read('reads', {
       name: isNull ? 'find_null_version' : 'find_version',
       text: VERSION_SQL(isNull ? 'o.is_null' : "NOT o.is_null AND o.version_id = decode($3, 'hex')"),
@@ -95,5 +97,3 @@ function foundFromRow(row: Row, key: string): FoundObject {
   const version = versionFromRow(bucket.bucketId, key, row, 1 + BUCKET_COLUMN_COUNT);
   return version === undefined ? { bucket } : { bucket, version };
 }
-
-const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
