@@ -13,6 +13,8 @@ export function apiConfig(env?: NodeJS.ProcessEnv) {
       S3_PORT: setting.port(7601),
       ADMIN_PORT: setting.port(7602),
       REGION: z.string().min(1).default('us-east-1'),
+      /** Presigned URLs of Signature Version 2: what aws CLI v1 and boto3 make by default (decision 0009). */
+      SIGNATURE_V2: z.enum(['presigned', 'off']).default('presigned'),
       IAM_ADDRESS: setting.address,
       METADATA_ADDRESS: setting.address,
       DATA_ADDRESS: setting.address,

@@ -40,7 +40,10 @@ await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin:
   const isReady = async (): Promise<boolean> => (await health.missing()).length === 0;
 
   const app = await NestFactory.createApplicationContext(
-    AppModule.forRoot({ identity, metadata, data }, { trace, region: config.REGION, edge: auth, isReady }),
+    AppModule.forRoot(
+      { identity, metadata, data },
+      { trace, region: config.REGION, signatureV2: config.SIGNATURE_V2, edge: auth, isReady },
+    ),
     { logger: false },
   );
   const listener = app.get(S3Listener);

@@ -59,6 +59,7 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     devices: plan.devices.map((device) => ({ ...device, generation: 1, ...(plan.devicesMade ? {} : { createBytes }) })),
     name: 'standalone',
     region: config.REGION,
+    signatureV2: config.SIGNATURE_V2,
     identity: { principalLifetimeMs: config.PRINCIPAL_CACHE_MS, tokenLifetimeSeconds: config.TOKEN_SECONDS },
     metadata: { graceMs: config.COLLECT_GRACE_MS, freeDelayMs: config.FREE_DELAY_MS },
     collectIntervalMs: config.COLLECT_INTERVAL_MS,

@@ -6,6 +6,7 @@ export function standaloneConfig(env?: NodeJS.ProcessEnv) {
     {
       LOG_LEVEL: setting.logLevel.default('warn'),
       REGION: z.string().min(1).default('us-east-1'),
+      SIGNATURE_V2: z.enum(['presigned', 'off']).default('presigned'),
       /** Read by the first start (local-services); named here so that they are known. */
       ROOT_USER: z.string().optional(),
       ROOT_PASSWORD: z.string().optional(),

@@ -27,6 +27,7 @@ export interface ObjectStoreOptions {
   /** Name of this process in traces. */
   readonly name: string;
   readonly region?: string;
+  readonly signatureV2?: 'presigned' | 'off';
   readonly identity?: Partial<IdentitySettings>;
   readonly metadata?: Partial<MetadataSettings>;
   /** Age from which a unit that no record names is collected, and how often that is looked for. */
@@ -80,7 +81,12 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
         collector,
       }),
     });
-    const gateway = GatewayModule.forRoot({ imports: [identity, metadata, data], trace, region: options.region });
+    const gateway = GatewayModule.forRoot({
+      imports: [identity, metadata, data],
+      trace,
+      region: options.region,
+      signatureV2: options.signatureV2,
+    });
     return {
       module: ObjectStoreModule,
       imports: [identity, metadata, units, data, gateway],
