@@ -112,10 +112,12 @@ export class LaunchedStore {
     const late = sleep(startWaitMs, `not ready after ${startWaitMs / 1000} s`, { signal: waits.signal }).catch(
       () => '',
     );
+    signal?.throwIfAborted();
     const aborted = new Promise((done) => signal?.addEventListener('abort', () => done('interrupted'), { once: true }));
     const outcome = await Promise.race([ready, ended, late, aborted]);
     waits.abort();
     this.noteProcesses();
+    if (outcome === 'interrupted') throw new Error(outcome);
     if (outcome !== 'ready') throw new Error(`${this.app}: ${outcome}\n${this.output}${this.#namedLog()}`);
   }
 
