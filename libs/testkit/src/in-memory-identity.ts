@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { systemClock, type Clock } from '@holdfast/stdx';
 import {
   HoldfastError,
@@ -50,7 +50,7 @@ export class InMemoryIdentity extends Identity {
   private readonly keys = new Map<string, HeldKey>();
   private readonly policies = new Map<string, string>();
   private readonly tokens = new Map<string, HeldToken>();
-  private readonly signingKeys = new Map<string, Buffer>();
+  private readonly signingKeys = new Map<string, { bytes: Buffer; key: KeyObject }>();
 
   constructor(private readonly clock: Clock = systemClock) {
     super();
@@ -227,20 +227,21 @@ export class InMemoryIdentity extends Identity {
       return { caller: this.callerOf(key) };
     }
     const signingKey = this.signingKey(key.secretAccessKey, proof.date, proof.region, proof.service);
-    const expected = createHmac('sha256', signingKey).update(proof.stringToSign).digest('hex');
+    const expected = createHmac('sha256', signingKey.key).update(proof.stringToSign).digest('hex');
     if (expected !== proof.signature) throw new HoldfastError('SignatureDoesNotMatch');
     const caller = this.callerOf(key);
-    return proof.wantsSigningKey ? { caller, signingKey } : { caller };
+    return proof.wantsSigningKey ? { caller, signingKey: signingKey.bytes } : { caller };
   }
 
-  private signingKey(secret: string, ...scope: string[]): Buffer {
+  private signingKey(secret: string, ...scope: string[]): { bytes: Buffer; key: KeyObject } {
     const name = [secret, ...scope].join('\n');
     const held = this.signingKeys.get(name);
     if (held !== undefined) return held;
-    let key: Buffer = Buffer.from(`AWS4${secret}`);
-    for (const part of [...scope, 'aws4_request']) key = createHmac('sha256', key).update(part).digest();
-    this.signingKeys.set(name, key);
-    return key;
+    let bytes: Buffer = Buffer.from(`AWS4${secret}`);
+    for (const part of [...scope, 'aws4_request']) bytes = createHmac('sha256', bytes).update(part).digest();
+    const made = { bytes, key: createSecretKey(bytes) };
+    this.signingKeys.set(name, made);
+    return made;
   }
 
   private callerOf({ accountId, userName }: AccessKey): Caller {

@@ -23,6 +23,8 @@ export interface Channel {
 /** Writes answers. Headers go out with the first bytes, so an error before them is still an ordinary error answer. */
 export class ReplyWriter {
   private draining = false;
+  /** Answers whose connections are still being read, with all their own bytes written. */
+  private readonly lingering = new WeakSet<ServerResponse>();
 
   constructor(
     private readonly hostId: string,
@@ -58,6 +60,11 @@ export class ReplyWriter {
   /** From now on every connection ends with its answer. */
   drain(): void {
     this.draining = true;
+  }
+
+  /** True when every byte of the answer was handed to the socket. */
+  isWhole(out: ServerResponse): boolean {
+    return out.writableEnded || this.lingering.has(out);
   }
 
   private head(channel: Channel, reply: Reply, mustClose: boolean): string[] {
@@ -119,6 +126,7 @@ export class ReplyWriter {
   private linger({ raw, out }: Channel, text: string): Promise<void> {
     if (text === '') out.flushHeaders();
     else out.write(text);
+    this.lingering.add(out);
     return new Promise((resolve) => {
       let readBytes = 0;
       const timer = setTimeout(done, LINGER_MS);

@@ -35,6 +35,7 @@ export interface GatewayPorts {
 }
 
 const DRAIN_POLL_MS = 20;
+const CLOSE_MAX_MS = 5000;
 const CLIENT_ERRORS: Readonly<Record<string, HoldfastError>> = {
   HPE_HEADER_OVERFLOW: new HoldfastError('RequestHeaderSectionTooLarge'),
   HPE_INVALID_EOF_STATE: new HoldfastError('IncompleteBody'),
@@ -52,6 +53,8 @@ export class S3Listener implements OnApplicationShutdown {
   private readonly pipeline: Pipeline;
   private readonly edge: EdgeAuthenticator | undefined;
   private readonly isReady: () => Promise<boolean>;
+  /** The youngest answer of each connection. */
+  private readonly answers = new WeakMap<Duplex, ServerResponse>();
   private draining = false;
 
   constructor(ports: GatewayPorts, options: GatewayOptions = {}) {
@@ -63,7 +66,8 @@ export class S3Listener implements OnApplicationShutdown {
     const region = options.region ?? 'us-east-1';
     const buckets = new OwnedBuckets(ports.metadata, clock);
     const services = { ...ports, clock, region, limits: this.limits, buckets };
-    this.pipeline = new Pipeline(services, new Authenticator(region, clock), this.writer, this.metrics, this.hostId);
+    const authenticator = new Authenticator(region, clock, options.signatureV2);
+    this.pipeline = new Pipeline(services, authenticator, this.writer, this.metrics, this.hostId);
     this.server = this.makeServer();
   }
 
@@ -99,7 +103,10 @@ export class S3Listener implements OnApplicationShutdown {
     if (this.server.listening) this.server.close();
     this.server.closeAllConnections();
     // `close` calls back only once, and a drain may have called it before.
-    while ((await this.connectionCount()) > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    const untilMs = performance.now() + CLOSE_MAX_MS;
+    while ((await this.connectionCount()) > 0 && performance.now() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
   }
 
   private connectionCount(): Promise<number> {
@@ -143,6 +150,7 @@ export class S3Listener implements OnApplicationShutdown {
 
   private async onRequest(raw: IncomingMessage, out: ServerResponse): Promise<void> {
     let head: StrictHead;
+    this.answers.set(raw.socket, out);
     try {
       head = readStrictHead(raw);
     } catch (error) {
@@ -180,12 +188,20 @@ export class S3Listener implements OnApplicationShutdown {
   }
 
   private onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else
-      refuseConnection(
-        socket,
-        CLIENT_ERRORS[error.code ?? ''] ?? new HoldfastError('InvalidRequest', 'The request is no valid HTTP/1.1.'),
-      );
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const youngest = this.answers.get(socket);
+    // One that waits behind another answer has no socket yet.
+    const waits = youngest?.socket === null && !youngest.writableFinished;
+    if (youngest === undefined || youngest.writableFinished || !(youngest.headersSent || waits)) {
+      const invalid = new HoldfastError('InvalidRequest', 'The request is no valid HTTP/1.1.');
+      refuseConnection(socket, CLIENT_ERRORS[error.code ?? ''] ?? invalid);
+    } else if (!waits && this.writer.isWhole(youngest)) {
+      // All of the answer was handed over: it may arrive, and ends the connection.
+      socket.end(() => socket.destroy());
+    } else {
+      // Bytes written by hand would land in the middle of an answer.
+      socket.destroy();
+    }
   }
 }
 
@@ -203,6 +219,5 @@ function refuseConnection(socket: Duplex, error: HoldfastError): void {
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // An answer already under way on this connection must not be followed by a second one as if it were its body.
   socket.once('finish', () => socket.destroy());
 }

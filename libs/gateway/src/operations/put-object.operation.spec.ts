@@ -353,6 +353,22 @@ describe('reading', () => {
     expect(connection.pending.length).toBeLessThan(2 * MIB);
   });
 
+  it('garbage behind a request never lands in the answer to it', async () => {
+    const body = Buffer.alloc(32 * MIB, 'a');
+    await send('PUT', '/bucket/pure', body);
+    const connection = await RawConnection.open(port);
+    connection.socket.pause();
+    const head = `GET /bucket/pure HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
+    connection.send(head);
+    await wait(100);
+    connection.send('\x00garbage\r\n\r\n');
+    await wait(100);
+    connection.socket.resume();
+    expect(await connection.closed()).toBe(true);
+    const received = connection.pending;
+    expect(received.slice(received.indexOf('\r\n\r\n') + 4)).toMatch(/^a*$/);
+  });
+
   it('a failure before the first byte is an ordinary error', async () => {
     jest.spyOn(ports.memoryData, 'read').mockImplementation(async function* () {
       yield* [];
