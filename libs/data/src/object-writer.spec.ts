@@ -206,6 +206,8 @@ describe('units that fail', () => {
       const { chunkId, slots } = chunks[0].primary;
       expect(slots).not.toContain(2);
       expect(slots).not.toContain(5);
+      const attempts = units.calls.splice(0).filter(({ operation }) => operation === 'write');
+      expect(new Set(attempts.map(({ unit }) => unit?.chunkId))).toEqual(new Set([chunkId]));
       for (const [unitIndex, slot] of slots.entries())
         expect(units.unitsOn(`s1d${slot}`)).toContainEqual(expect.objectContaining({ chunkId, unitIndex }));
       expect((await get(chunks, body.length)).equals(body)).toBe(true);
