@@ -40,9 +40,9 @@ export class Storm {
     this.#running = true;
     this.startedAtMs = performance.now();
     this.sentBytesBefore = this.sentBytes;
-    const small = Array.from({ length: 6 }, () => this.#loop(() => this.#writeSmall(), 40));
-    const large = Array.from({ length: 2 }, () => this.#loop(() => this.#writeLarge(), 40));
-    this.#workers = [...small, ...large, this.#loop(() => this.#read(), 20)];
+    const small = Array.from({ length: 6 }, () => this.#loop(() => this.#writeSmall(), 80));
+    const large = Array.from({ length: 2 }, () => this.#loop(() => this.#writeLarge(), 80));
+    this.#workers = [...small, ...large, this.#loop(() => this.#read(), 40)];
   }
 
   /** Resolves when every request under way was answered or given up. */
