@@ -35,6 +35,21 @@ describe('buffer pool', () => {
     const again = await pool.acquire(256 * KIB, soon());
     expect(small.some(({ bytes }) => bytes === again.bytes)).toBe(false);
   });
+
+  it('gives idle slabs up for others only while nobody uses the pool', async () => {
+    const pool = new BufferPool(MIB);
+    const first = await pool.acquire(256 * KIB, soon());
+    const second = await pool.acquire(256 * KIB, soon());
+    first.release();
+    pool.dropIdle();
+    const third = await pool.acquire(256 * KIB, soon());
+    expect(third.bytes).toBe(first.bytes);
+    second.release();
+    third.release();
+    pool.dropIdle();
+    const fourth = await pool.acquire(256 * KIB, soon());
+    expect([first.bytes, second.bytes]).not.toContain(fourth.bytes);
+  });
 });
 
 describe('byte budget', () => {

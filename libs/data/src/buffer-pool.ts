@@ -2,6 +2,8 @@ import { assert, KIB, type Deadline } from '@holdfast/stdx';
 import { ByteBudget } from './byte-budget.js';
 
 const SMALLEST_SLAB_BYTES = 64 * KIB;
+/** A pool that was not used for so long gives its idle slabs up. */
+const IDLE_MS_MAX = 5000;
 
 /** A slab lent by a pool; at least as large as asked for. Its content is whatever was there before. */
 export interface PooledBuffer {
@@ -18,6 +20,8 @@ export class BufferPool {
   private readonly budget: ByteBudget;
   private readonly idle = new Map<number, Buffer[]>();
   private idleBytes = 0;
+  private usedSinceLook = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(capacityBytes: number) {
     this.budget = new ByteBudget(capacityBytes);
@@ -46,6 +50,15 @@ export class BufferPool {
   tryAcquire(sizeBytes: number): PooledBuffer | undefined {
     const slabBytes = slabSizeFor(sizeBytes);
     return this.budget.tryTake(slabBytes) ? this.lend(slabBytes) : undefined;
+  }
+
+  /** Gives idle slabs back to the process when nobody uses the pool: another role has work now. */
+  dropIdle(): void {
+    if (this.inUseBytes > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.idle.clear();
+    this.idleBytes = 0;
   }
 
   private lend(slabBytes: number): PooledBuffer {
@@ -80,6 +93,13 @@ export class BufferPool {
     if (slabs === undefined) this.idle.set(slab.length, [slab]);
     else slabs.push(slab);
     this.idleBytes += slab.length;
+    this.usedSinceLook = true;
+    this.timer ??= setInterval(() => this.look(), IDLE_MS_MAX).unref();
+  }
+
+  private look(): void {
+    if (!this.usedSinceLook) this.dropIdle();
+    this.usedSinceLook = false;
   }
 }
 

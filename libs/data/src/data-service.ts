@@ -18,7 +18,7 @@ export type DataServiceMetadata = Pick<
   'clusterMap' | 'findWrite' | 'confirmReplica' | 'confirmIntent' | 'liveWrites' | 'databaseIdentity'
 >;
 
-export interface DataServiceOptions extends ObjectWriterOptions, ObjectReaderOptions {
+export interface DataServiceOptions extends ObjectWriterOptions, Pick<ObjectReaderOptions, 'readerBufferBytes'> {
   readonly units: UnitStore;
   readonly metadata: DataServiceMetadata;
   readonly trace: TraceLog;
@@ -49,8 +49,9 @@ export function createDataService(options: DataServiceOptions): DataService {
   const health = new DeviceHealth(units, { clock, ...options.health });
   const slowReads = new SlowReadWatch(options.hedgeAfterMs);
   const groups = new GroupWriter({ units, maps, health, planner: new GroupPlanner(health) });
-  const reader = new ObjectReader({ units, maps, health, slowReads }, trace, options);
   const writer = new ObjectWriter(groups, maps, trace, options);
+  const makeRoom = (): void => writer.pool.dropIdle();
+  const reader = new ObjectReader({ units, maps, health, slowReads }, trace, { ...options, makeRoom });
   const remover = new UnitRemover(units, maps, metadata);
   const bufferBytes = options.replicatorBufferBytes;
   const replication = new Replication({ metadata, maps, reader, groups, remover, trace, clock, bufferBytes });

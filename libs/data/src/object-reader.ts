@@ -18,6 +18,8 @@ const UNCOUNTED_BYTES_MAX = 4 * LIMITS.smallChunkBytesMax;
 export interface ObjectReaderOptions {
   /** Memory for chunks on their way to readers, all reads together. */
   readonly readerBufferBytes?: number;
+  /** Called when a read of large chunks begins: whoever holds memory that is not in use may give it up. */
+  readonly makeRoom?: () => void;
 }
 
 /** The part of one chunk that a range covers. */
@@ -35,13 +37,15 @@ interface FetchedPart {
 /** Reads chunks in order, one ahead, in bounded memory; each chunk from the units of one set. */
 export class ObjectReader {
   readonly memory: ByteBudget;
+  private readonly makeRoom: (() => void) | undefined;
 
   constructor(
     private readonly sources: UnitSourceParts,
     private readonly trace: TraceLog,
     options: ObjectReaderOptions = {},
   ) {
-    this.memory = new ByteBudget(options.readerBufferBytes ?? 96 * 1024 * 1024);
+    this.memory = new ByteBudget(options.readerBufferBytes ?? 48 * 1024 * 1024);
+    this.makeRoom = options.makeRoom;
   }
 
   /** See ObjectData.read. */
@@ -50,6 +54,7 @@ export class ObjectReader {
     const reading = new RangeReading(this.sources, this.memory, this.trace, call, range.chunks);
     const small = parts.length === 1 && parts[0].last - parts[0].first < UNCOUNTED_BYTES_MAX;
     if (small && range.chunks[parts[0].index].primary.k === 1) return new SmallRead(reading, parts[0]);
+    if (!small) this.makeRoom?.();
     return reading.run(parts);
   }
 
