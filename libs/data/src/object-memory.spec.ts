@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MIB } from '@holdfast/stdx';
 import {
   backgroundCall,
@@ -46,6 +46,8 @@ class ForgettingUnitStore extends UnitStore {
 
 const PIECE = Buffer.alloc(64 * 1024, 7);
 const started: DataService[] = [];
+// A busy machine is slow; no case is about time.
+jest.setTimeout(60_000);
 
 afterEach(async () => {
   for (const data of started.splice(0)) await data.stop();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { KIB, MIB } from '@holdfast/stdx';
 import {
   backgroundCall,
@@ -29,6 +29,8 @@ const CHUNK = LIMITS.chunkBytesMax;
 const FOUR_TWO: RedundancyProfile = { k: 4, m: 2, secondary: false };
 const call = () => backgroundCall(20_000);
 const started: DataService[] = [];
+// A busy machine is slow; no case is about time.
+jest.setTimeout(60_000);
 
 afterEach(async () => {
   for (const data of started.splice(0)) await data.stop();

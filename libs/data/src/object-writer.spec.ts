@@ -31,6 +31,8 @@ configureLog({ service: 'test', level: 'error' });
 const CHUNK = LIMITS.chunkBytesMax;
 const call = () => backgroundCall(20_000);
 const started: DataService[] = [];
+// A busy machine is slow; no case is about time.
+jest.setTimeout(60_000);
 
 afterEach(async () => {
   for (const data of started.splice(0)) await data.stop();

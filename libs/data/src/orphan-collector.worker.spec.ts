@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { ManualClock } from '@holdfast/stdx';
 import {
   backgroundCall,
@@ -20,6 +20,8 @@ const PROFILE: RedundancyProfile = { k: 2, m: 1, secondary: true };
 const HOUR_MS = 3_600_000;
 const call = () => backgroundCall(20_000);
 const started: DataService[] = [];
+// A busy machine is slow; no case is about time.
+jest.setTimeout(60_000);
 
 afterEach(async () => {
   for (const data of started.splice(0)) await data.stop();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   backgroundCall,
   decodeChunkList,
@@ -28,6 +28,8 @@ const CHUNK = LIMITS.chunkBytesMax;
 const PROFILE: RedundancyProfile = { k: 2, m: 1, secondary: true };
 const call = () => backgroundCall(20_000);
 const started: DataService[] = [];
+// A busy machine is slow; no case is about time.
+jest.setTimeout(60_000);
 let nextIntent = 0n;
 
 afterEach(async () => {
