@@ -11,7 +11,7 @@ import { bucketResourceOf, resourceOf, type AccessQuestion } from '../pipeline/o
 import { RefusalWithHeaders } from '../pipeline/reply.js';
 import type { S3Request } from '../pipeline/request.js';
 import { quoted, stateHeaders } from './object-reply-headers.js';
-import { invalidArgument, versionArgument, wantsChecksums } from './request-arguments.js';
+import { versionArgument, wantsChecksums } from './request-arguments.js';
 import { refuseUnservedFeatures } from './unserved-features.js';
 
 /** What GET and HEAD of an object read from the request. */
@@ -37,23 +37,16 @@ export function objectReadAccess(request: S3Request, row: S3Operation): AccessQu
   return { required, optional: [{ action: 's3:ListBucket', resource: bucketResourceOf(request) }] };
 }
 
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
 export function decodeObjectRead(exchange: Exchange): ObjectReadInput {
   const { headers, target } = exchange.request;
   refuseUnservedFeatures(headers);
   if (target.query.has('partNumber')) {
     throw new HoldfastError('NotImplemented', 'Reading an object by partNumber is not implemented.');
   }
-  const overrides: Record<string, string> = {};
-  for (const [name, value] of Object.entries(responseOverrides(target.query))) {
-    overrides[name] = Buffer.from(value, 'utf8').toString('latin1');
-    if (!HEADER_VALUE.test(overrides[name])) invalidArgument(`response-${name}`, value);
-  }
   return {
     versionId: versionArgument(target.query),
     rangeHeader: headers.get('range'),
-    overrides,
+    overrides: responseOverrides(target.query),
     withChecksums: wantsChecksums(headers),
   };
 }

@@ -51,7 +51,19 @@ describe('extractObjectHeaders', () => {
     );
   });
 
-  it.each(['a\rb', 'a\nb', 'a\0b'])('refuses a value that would split a header: %j', (value) => {
+  it('takes 8192 bytes of standard headers and refuses one more: all of them come back in one answer', () => {
+    expect(extract({ 'content-type': 'v'.repeat(8192) }).standard['content-type']).toHaveLength(8192);
+    expect(() => extract({ 'content-type': 'v'.repeat(8193) })).toThrow(code('RequestHeaderSectionTooLarge'));
+    expect(() => extract({ 'content-type': 'v'.repeat(8000), 'cache-control': 'v'.repeat(193) })).toThrow(
+      code('RequestHeaderSectionTooLarge'),
+    );
+  });
+
+  it('keeps bytes above ASCII as they came', () => {
+    expect(extract({ 'x-amz-meta-a': 'd\u00c3\u00a0' }).user['a']).toBe('d\u00c3\u00a0');
+  });
+
+  it.each(['a\rb', 'a\nb', 'a\0b', 'a\x01b', 'a\x7f'])('refuses a value that no answer can carry: %j', (value) => {
     expect(() => extract({ 'x-amz-meta-a': value })).toThrow(code('InvalidArgument'));
     expect(() => extract({ 'content-type': value })).toThrow(code('InvalidArgument'));
   });
@@ -89,8 +101,13 @@ describe('responseOverrides', () => {
     expect(responseOverrides(query)).toEqual({ 'content-type': 'a/b', expires: 'x' });
   });
 
-  it('refuses a line break', () => {
-    const query = QueryParameters.parse('response-content-type=a%0d%0aSet-Cookie:%20b');
+  it('makes byte strings of texts', () => {
+    const query = QueryParameters.parse('response-content-disposition=%C3%A0%20%E2%82%AC');
+    expect(responseOverrides(query)).toEqual({ 'content-disposition': '\u00c3\u00a0 \u00e2\u0082\u00ac' });
+  });
+
+  it.each(['a%0d%0aSet-Cookie:%20b', '%01', '%7f'])('refuses a control character: %s', (value) => {
+    const query = QueryParameters.parse(`response-content-type=${value}`);
     expect(() => responseOverrides(query)).toThrow(code('InvalidArgument'));
   });
 });

@@ -1,6 +1,7 @@
 import { HoldfastError } from '@holdfast/contracts';
 import type { QueryParameters } from '../target/query-parameters.js';
 import type { HeaderList } from './header-list.js';
+import { headerValueOf, refuseControlCharacters } from './header-value.js';
 
 export type StandardHeaderName =
   'content-type' | 'cache-control' | 'content-disposition' | 'content-encoding' | 'content-language' | 'expires';
@@ -16,6 +17,8 @@ export const STANDARD_HEADER_NAMES: readonly StandardHeaderName[] = [
 
 /** Names (without the prefix) and values together. */
 export const USER_METADATA_MAX_BYTES = 2048;
+/** Values together: all of them come back with every GET, in a header section that clients bound as well. */
+export const STANDARD_HEADERS_MAX_BYTES = 8192;
 const USER_METADATA_PREFIX = 'x-amz-meta-';
 
 /** What a PUT stores beside the bytes. `standard` has lower-case header names; `user` has names without `x-amz-meta-`. */
@@ -33,15 +36,6 @@ const RESPONSE_OVERRIDES = [
   'response-content-encoding',
 ] as const;
 
-/** A header value that would split or end the header section of an answer is refused where it enters. */
-function refuseLineBreaks(headerName: string, value: string): void {
-  if (value.includes('\r') || value.includes('\n') || value.includes('\0')) {
-    throw new HoldfastError('InvalidArgument', 'A header value must not contain line breaks or NUL.', {
-      ArgumentName: headerName,
-    });
-  }
-}
-
 /** `aws-chunked` describes the transfer, not the object; what is left is stored, and nothing when nothing is left. */
 function storedContentEncoding(value: string): string | undefined {
   if (!value.toLowerCase().includes('aws-chunked')) return value === '' ? undefined : value;
@@ -54,14 +48,17 @@ function storedContentEncoding(value: string): string | undefined {
 
 /**
  * The headers that a PUT, copy or create-upload stores. Values stay byte strings.
- * @throws HoldfastError MetadataTooLarge, InvalidArgument (CR, LF or NUL)
+ * @throws HoldfastError MetadataTooLarge, RequestHeaderSectionTooLarge, InvalidArgument (control characters)
  */
 export function extractObjectHeaders(headers: HeaderList): ObjectHeaders {
   const standard: Partial<Record<StandardHeaderName, string>> = {};
+  let standardBytes = 0;
   for (const name of STANDARD_HEADER_NAMES) {
     const value = headers.joined(name);
     if (value === undefined) continue;
-    refuseLineBreaks(name, value);
+    refuseControlCharacters(name, value);
+    standardBytes += value.length;
+    if (standardBytes > STANDARD_HEADERS_MAX_BYTES) throw new HoldfastError('RequestHeaderSectionTooLarge');
     const stored = name === 'content-encoding' ? storedContentEncoding(value) : value;
     if (stored !== undefined) standard[name] = stored;
   }
@@ -71,7 +68,7 @@ export function extractObjectHeaders(headers: HeaderList): ObjectHeaders {
   for (const name of headers.names()) {
     if (!name.startsWith(USER_METADATA_PREFIX)) continue;
     const value = headers.joined(name) ?? '';
-    refuseLineBreaks(name, value);
+    refuseControlCharacters(name, value);
     const shortName = name.slice(USER_METADATA_PREFIX.length);
     if (shortName === '') throw new HoldfastError('InvalidArgument', 'A metadata header has no name.');
     sizeBytes += shortName.length + value.length;
@@ -98,16 +95,17 @@ export function parseContentMd5(headers: HeaderList): Buffer | undefined {
 }
 
 /**
- * The `response-*` parameters of a GET as header name -> value.
+ * The `response-*` parameters of a GET as header name -> value, a byte string.
  * S3 allows them on authenticated requests only; the caller knows who asks.
- * @throws HoldfastError InvalidArgument (CR, LF or NUL)
+ * @throws HoldfastError InvalidArgument (control characters)
  */
 export function responseOverrides(query: QueryParameters): Readonly<Record<string, string>> {
   const overrides: Record<string, string> = {};
   for (const parameter of RESPONSE_OVERRIDES) {
-    const value = query.get(parameter);
-    if (value === undefined) continue;
-    refuseLineBreaks(parameter, value);
+    const text = query.get(parameter);
+    if (text === undefined) continue;
+    const value = headerValueOf(text);
+    refuseControlCharacters(parameter, value);
     overrides[parameter.slice('response-'.length)] = value;
   }
   return overrides;

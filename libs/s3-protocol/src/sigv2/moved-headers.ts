@@ -3,10 +3,10 @@
  * sign and the operation both read them here, so that nothing is obeyed that was not signed.
  */
 import { HoldfastError } from '@holdfast/contracts';
+import { headerValueOf, isHeaderName, trimBlanks } from '../headers/header-value.js';
 import { S3_OPERATIONS } from '../operations/operation-table.js';
 import type { SignedRequest } from '../sigv4/credential.js';
 
-const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 /** The operation was chosen by the headers that came: one of these in the query would be signed and yet not obeyed. */
 const CHOOSING_HEADERS: ReadonlySet<string> = new Set(S3_OPERATIONS.flatMap((row) => row.headers ?? []));
 
@@ -22,27 +22,14 @@ export function movedHeadersV2(request: SignedRequest): ReadonlyMap<string, stri
     const isAmz = lowerName.startsWith('x-amz-');
     if (!isAmz && lowerName !== 'content-type' && lowerName !== 'content-md5') continue;
     if (moved.has(lowerName)) throw invalidParameter(lowerName, 'is given more than once');
-    if (!HEADER_NAME.test(lowerName) || /[\r\n\0]/.test(value)) throw invalidParameter(lowerName, 'is no header');
-    moved.set(lowerName, Buffer.from(trimBlanks(value)).toString('latin1'));
+    if (!isHeaderName(lowerName) || /[\r\n\0]/.test(value)) throw invalidParameter(lowerName, 'is no header');
+    moved.set(lowerName, headerValueOf(trimBlanks(value)));
   }
   for (const name of [...moved.keys()]) {
     if (request.headers.has(name)) moved.delete(name);
     else refuseLoneParameter(name);
   }
   return moved;
-}
-
-/** Spaces and tabs alone: `trim` would also take the byte A0, which ends UTF-8 characters such as à. */
-export function trimBlanks(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isBlank(value[start])) start += 1;
-  while (end > start && isBlank(value[end - 1])) end -= 1;
-  return value.slice(start, end);
-}
-
-function isBlank(character: string): boolean {
-  return character === ' ' || character === '\t';
 }
 
 function refuseLoneParameter(lowerName: string): void {

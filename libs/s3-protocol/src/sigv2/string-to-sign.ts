@@ -1,8 +1,9 @@
 import { HoldfastError } from '@holdfast/contracts';
+import { trimBlanks } from '../headers/header-value.js';
 import type { SignedRequest } from '../sigv4/credential.js';
 import { canonicalResourceV2 } from './canonical-resource.js';
 import type { QueryV2Credential } from './credential.js';
-import { movedHeadersV2, trimBlanks } from './moved-headers.js';
+import { movedHeadersV2 } from './moved-headers.js';
 
 /** What the identity port takes. */
 const STRING_TO_SIGN_MAX_BYTES = 16 * 1024;

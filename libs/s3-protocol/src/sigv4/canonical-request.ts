@@ -4,6 +4,7 @@
  */
 import { uriEncode } from '../target/percent-coding.js';
 import type { QueryParameters } from '../target/query-parameters.js';
+import { trimBlanks } from '../headers/header-value.js';
 import type { HeaderList } from '../headers/header-list.js';
 import type { SignedRequest, SigV4Credential } from './credential.js';
 
@@ -50,7 +51,7 @@ function canonicalHeaderValue(headers: HeaderList, name: string): string {
 
 function trimmed(value: string): string {
   const plain = value.includes('  ') || value.includes('\t') ? value.replace(/[ \t]+/g, ' ') : value;
-  return plain.trim();
+  return trimBlanks(plain);
 }
 
 /** What the client signed, if the request arrived as it was sent. */

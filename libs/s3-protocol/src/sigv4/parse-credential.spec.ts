@@ -87,6 +87,14 @@ describe('parseCredential, the kind', () => {
     },
   );
 
+  it.each(['a', 'g'.repeat(64), 'A'.repeat(64), 'a'.repeat(65), 'a'.repeat(4000)])(
+    'XA4: a signature that cannot be one is SignatureDoesNotMatch: %.70s',
+    (signature) => {
+      expect(() => parseHeader(v4(CREDENTIAL, SIGNED, signature))).toThrow(code('SignatureDoesNotMatch'));
+      expect(() => parseQuery({ 'X-Amz-Signature': signature })).toThrow(code('SignatureDoesNotMatch'));
+    },
+  );
+
   it('XA8: two proofs are refused, whichever they are', () => {
     expect(() => parseHeader([v4(), v4()])).toThrow(code('InvalidArgument'));
     expect(() => parseHeader([v4(), 'Bearer x'])).toThrow(code('InvalidArgument'));
@@ -324,6 +332,21 @@ describe('parseCredential, query', () => {
     );
     expect(effectiveHeaders(request, parseCredential(request, expected)).getAll('x-amz-acl')).toEqual(['private']);
   });
+
+  it('a moved header has the bytes that it would have had as a header', () => {
+    const request = queryRequest({}, {}, '&X-Amz-Meta-A=d%C3%A0%20%E2%82%AC');
+    expect(effectiveHeaders(request, parseCredential(request, expected)).get('x-amz-meta-a')).toBe(
+      'd\u00c3\u00a0 \u00e2\u0082\u00ac',
+    );
+  });
+
+  it.each(['&X-Amz-Meta-A=%01', '&X-Amz-Meta-A=a%0D%0Ab', '&X-Amz-Meta-%C3%A0=1', '&X-Amz-Meta-a%20b=1'])(
+    'refuses what could not have been a header: %s',
+    (more) => {
+      const request = queryRequest({}, {}, more);
+      expect(() => effectiveHeaders(request, parseCredential(request, expected))).toThrow(code('InvalidArgument'));
+    },
+  );
 
   it('a checksum in the query is no promise about the body; one in a signed header is', () => {
     const inQuery = queryRequest({}, {}, '&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32');

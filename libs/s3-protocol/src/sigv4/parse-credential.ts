@@ -6,6 +6,7 @@
  */
 import { HoldfastError, type ErrorName } from '@holdfast/contracts';
 import type { HeaderList } from '../headers/header-list.js';
+import { isHeaderName } from '../headers/header-value.js';
 import type { SignatureV2 } from '../sigv2/credential.js';
 import { hasPresignedV2, parsePresignedV2 } from '../sigv2/parse-presigned.js';
 import type { QueryParameters } from '../target/query-parameters.js';
@@ -34,7 +35,7 @@ const ACCESS_KEY_MAX_CHARACTERS = 128;
 const SIGNED_HEADERS_MAX = 100;
 const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]{1,16384}=*$/;
 const SIGV2_VALUE = /^[^:\s]+:[A-Za-z0-9+/]+=*$/;
-const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+const SIGNATURE = /^[0-9a-f]{64}$/;
 
 /** @throws HoldfastError as rows XA1 to XA8 and XB1 to XB5 of the failure matrix say; no look-up of any key happens here. */
 export function parseCredential(request: SignedRequest, expected: ExpectedScope): RequestCredential {
@@ -110,6 +111,7 @@ function parseHeaderCredential(fields: string, request: SignedRequest, expected:
   requireSigned(request.headers, signedHeaders, true);
   const sessionToken = request.headers.get('x-amz-security-token');
   const payloadHash = headerPayloadHash(request.headers);
+  requireSignatureForm(signature);
   return {
     kind: 'header-v4',
     accessKeyId,
@@ -208,6 +210,7 @@ function parseQueryCredential(request: SignedRequest, expected: ExpectedScope): 
   requireScopeDate(scope, timestamp);
   requireSigned(request.headers, signedHeaders, false);
   const sessionToken = fields.get('X-Amz-Security-Token') ?? request.headers.get('x-amz-security-token');
+  requireSignatureForm(field('X-Amz-Signature'));
   return {
     kind: 'query-v4',
     accessKeyId,
@@ -278,11 +281,16 @@ function parseScope(
 
 function parseSignedHeaders(text: string, code: ErrorName): readonly string[] {
   const names = text.toLowerCase().split(';');
-  const wellFormed = names.length <= SIGNED_HEADERS_MAX && names.every((name) => HEADER_NAME.test(name));
+  const wellFormed = names.length <= SIGNED_HEADERS_MAX && names.every(isHeaderName);
   if (!wellFormed || new Set(names).size !== names.length) {
     throw new HoldfastError(code, 'SignedHeaders must be header names separated by semicolons, once each.');
   }
   return names.sort();
+}
+
+/** What cannot be a signature matches none; the identity service is not asked. */
+function requireSignatureForm(signature: string): void {
+  if (!SIGNATURE.test(signature)) throw new HoldfastError('SignatureDoesNotMatch');
 }
 
 function requireScopeDate(scope: CredentialScope, timestamp: string): void {

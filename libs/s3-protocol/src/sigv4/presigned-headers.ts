@@ -1,5 +1,7 @@
+import { HoldfastError } from '@holdfast/contracts';
 import { CHECKSUM_HEADERS } from '../checksums/checksum.js';
 import { HeaderList } from '../headers/header-list.js';
+import { headerValueOf, isHeaderName, refuseControlCharacters } from '../headers/header-value.js';
 import { movedHeadersV2 } from '../sigv2/moved-headers.js';
 import type { RequestCredential, SignedRequest } from './credential.js';
 
@@ -23,6 +25,7 @@ const NOT_MOVED = new Set([
  * into the signed query, where they mean the same; a parameter counts where no header of its name came. Version 2 moves
  * Content-Type as well.
  * Unsigned and header-signed requests have their headers alone.
+ * @throws HoldfastError InvalidArgument (a parameter that could not have been a header)
  */
 export function effectiveHeaders(request: SignedRequest, credential: RequestCredential): HeaderList {
   if (credential.kind !== 'query-v4' && credential.kind !== 'query-v2') return request.headers;
@@ -40,9 +43,19 @@ function movedHeadersV4(request: SignedRequest): string[] {
   for (const { name, value } of request.query.pairs) {
     const lowerName = name.toLowerCase();
     if (!lowerName.startsWith('x-amz-') || NOT_MOVED.has(lowerName) || request.headers.has(lowerName)) continue;
-    moved.push(lowerName, value);
+    if (!isHeaderName(lowerName)) throw noHeader(lowerName);
+    const bytes = headerValueOf(value);
+    refuseControlCharacters(lowerName, bytes);
+    moved.push(lowerName, bytes);
   }
   return moved;
+}
+
+function noHeader(lowerName: string): HoldfastError {
+  const shown = lowerName.replace(/[^\x20-\x7e]/g, '?').slice(0, 128);
+  return new HoldfastError('InvalidArgument', `The parameter ${shown} cannot stand for a header.`, {
+    ArgumentName: shown,
+  });
 }
 
 function obeyedHeadersV2(request: SignedRequest): string[] {
