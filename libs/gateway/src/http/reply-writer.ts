@@ -34,18 +34,20 @@ export class ReplyWriter {
   /**
    * Resolves with the number of body bytes handed to the socket. Rejects with the error of a body that failed before its
    * first byte; after it, the socket is destroyed, because a clean end would look like the whole object.
+   * @param beforeEnd called once, before the bytes that make the answer whole are handed over; not for one that never is
    */
-  async write(channel: Channel, reply: Reply): Promise<number> {
+  async write(channel: Channel, reply: Reply, beforeEnd?: (status: number) => void): Promise<number> {
     const left = unreadBytes(channel);
     const held = channel.body !== undefined && (!channel.body.wanted || channel.body.broken);
     const head = this.head(channel, reply, this.draining || channel.closing || held || left > DRAIN_IN_PLACE_BYTES);
-    if (typeof reply.body === 'object') return this.stream(channel, reply.status, head, reply.body);
+    if (typeof reply.body === 'object') return this.stream(channel, head, { ...reply, body: reply.body }, beforeEnd);
     const { raw, out } = channel;
     const isHead = raw.method === 'HEAD';
     const text = isHead ? '' : (reply.body ?? '');
     const sizeBytes = Buffer.byteLength(text);
     if (reply.headLengthBytes !== undefined) head.push('Content-Length', String(reply.headLengthBytes));
     else if (!isHead && reply.status !== 204 && reply.status !== 304) head.push('Content-Length', String(sizeBytes));
+    beforeEnd?.(reply.status);
     out.writeHead(reply.status, head);
     if (left > DRAIN_IN_PLACE_BYTES && !held) {
       await this.linger(channel, text);
@@ -74,7 +76,12 @@ export class ReplyWriter {
     return head;
   }
 
-  private async stream(channel: Channel, status: number, head: string[], body: StreamedBody): Promise<number> {
+  private async stream(
+    channel: Channel,
+    head: string[],
+    { status, body }: { readonly status: number; readonly body: StreamedBody },
+    beforeEnd?: (status: number) => void,
+  ): Promise<number> {
     const { out, raw } = channel;
     const source = body.open()[Symbol.asyncIterator]();
     const first = await source.next();
@@ -90,8 +97,10 @@ export class ReplyWriter {
         sentBytes += step.value.length;
         assert(sentBytes <= body.sizeBytes, 'a body is as long as its header says', { sentBytes });
         // The last bytes and the end are one write; what the source still does delays nobody.
-        if (sentBytes === body.sizeBytes) out.end(step.value);
-        else if (!out.write(step.value)) await this.roomOrGone(out);
+        if (sentBytes === body.sizeBytes) {
+          beforeEnd?.(status);
+          out.end(step.value);
+        } else if (!out.write(step.value)) await this.roomOrGone(out);
         if (out.destroyed && !out.writableEnded) break;
       }
       assert(sentBytes === body.sizeBytes || out.destroyed, 'a body is as long as its header says', { sentBytes });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { HoldfastError, SEED_FLOWS, type CommitAnswer, type FlowName, type WriteTarget } from '@holdfast/contracts';
@@ -197,6 +198,29 @@ describe('seed-3.7: the bytes are durable before metadata knows the object', () 
     expect(ports.trace.find(requestId).map(({ step }) => step)).toEqual(expected);
   });
 
+  it.each([
+    ['200', 'PUT', '/bucket/answered', 13],
+    ['400', 'PUT', '/bucket/refused', 13],
+    ['200', 'GET', '/bucket/answered', 14],
+    ['404', 'GET', '/bucket/missing', 14],
+  ])('the answer is a step with its status before it leaves: %s of %s %s', async (status, method, path, step) => {
+    const happened: string[] = [];
+    const record = ports.trace.step.bind(ports.trace);
+    jest.spyOn(ports.trace, 'step').mockImplementation((call, number, detail) => {
+      happened.push(`${number} ${detail}`);
+      record(call, number, detail);
+    });
+    const end = ServerResponse.prototype.end;
+    jest.spyOn(ServerResponse.prototype, 'end').mockImplementation(function (this: ServerResponse, ...args: unknown[]) {
+      happened.push('sent');
+      return Reflect.apply(end, this, args) as ServerResponse;
+    });
+    const headers = status === '400' ? { 'content-md5': md5('other') } : {};
+    await send(method, path, method === 'PUT' ? 'hello' : undefined, headers);
+    await wait(5);
+    expect(happened.slice(-3)).toEqual([`${step} ${status}`, 'sent', `${step + 1} ${status}`]);
+  });
+
   it('stores no object when data refuses, and shows no inner error', async () => {
     jest.spyOn(ports.memoryData, 'write').mockRejectedValue(new HoldfastError('MarginLost', 'device 7 of node 3'));
     const answer = await send('PUT', '/bucket/unstored', 'hello');
@@ -351,6 +375,8 @@ describe('reading', () => {
     connection.send(`GET /bucket/breaks HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`);
     expect(await connection.closed()).toBe(true);
     expect(connection.pending.length).toBeLessThan(2 * MIB);
+    const requestId = /x-amz-request-id: (\w+)/.exec(connection.pending)?.[1] ?? '';
+    expect(ports.trace.find(requestId).map(({ step }) => step)).toEqual([1, 2, 3, 5, 7]);
   });
 
   it('garbage behind a request never lands in the answer to it', async () => {

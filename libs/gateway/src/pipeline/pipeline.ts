@@ -53,12 +53,13 @@ export class Pipeline {
     const progress: Progress = { operation: 'Unresolved' };
     this.metrics.begin();
     let sentBytes = 0;
+    const beforeEnd = (status: number): void => this.traceAnswer(progress.call, status);
     try {
-      sentBytes = await this.writer.write(arrival, await this.answer(arrival, progress));
+      sentBytes = await this.writer.write(arrival, await this.answer(arrival, progress), beforeEnd);
     } catch (error) {
-      sentBytes = await this.refuse(arrival, error);
+      sentBytes = await this.refuse(arrival, error, beforeEnd);
     }
-    this.traceAnswer(arrival, progress.call);
+    this.traceDeparture(arrival, progress.call);
     const { statusCode } = arrival.out;
     this.metrics.end(
       progress.operation,
@@ -90,7 +91,7 @@ export class Pipeline {
   }
 
   /** Errors are answers too. One that comes after the headers has no answer left: the connection was destroyed. */
-  async refuse(channel: Channel, error: unknown): Promise<number> {
+  async refuse(channel: Channel, error: unknown, beforeEnd?: (status: number) => void): Promise<number> {
     const known = error instanceof RefusalWithHeaders ? error.refusal : error;
     const { status, body, code } = encodeError(known, {
       resource: pathOf(channel.raw.url ?? ''),
@@ -111,7 +112,7 @@ export class Pipeline {
     const challenge = status === 401 ? ['WWW-Authenticate', 'Bearer'] : [];
     const headers = [...own, ...challenge, 'Content-Type', 'application/xml'];
     try {
-      return await this.writer.write(channel, { status, headers, body });
+      return await this.writer.write(channel, { status, headers, body }, beforeEnd);
     } catch (late) {
       log.error('an error could not be answered', { requestId: channel.requestId, error: late });
       channel.raw.destroy();
@@ -125,12 +126,14 @@ export class Pipeline {
     this.services.trace.step(call, 2, 'this process is the edge');
   }
 
-  private traceAnswer({ out, isEdge }: Arrival, call: CallContext | undefined): void {
-    if (call?.flow === undefined) return;
-    const step = ANSWER_STEPS[call.flow];
-    const detail = String(out.statusCode);
-    this.services.trace.step(call, step, detail);
-    if (isEdge) this.services.trace.step(call, step + 1, detail);
+  /** Before the answer is whole, or a load balancer could be done with it first. */
+  private traceAnswer(call: CallContext | undefined, status: number): void {
+    if (call?.flow !== undefined) this.services.trace.step(call, ANSWER_STEPS[call.flow], String(status));
+  }
+
+  private traceDeparture({ out, isEdge }: Arrival, call: CallContext | undefined): void {
+    if (call?.flow === undefined || !isEdge || !this.writer.isWhole(out)) return;
+    this.services.trace.step(call, ANSWER_STEPS[call.flow] + 1, String(out.statusCode));
   }
 }
 
