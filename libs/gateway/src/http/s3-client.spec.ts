@@ -25,6 +25,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { InMemoryPorts } from '@holdfast/testkit';
+import { encodeListPosition } from '../operations/list-position.codec.js';
 import { S3Listener } from './s3-listener.js';
 
 const MIB = 1024 * 1024;
@@ -273,6 +274,10 @@ describe('buckets', () => {
     );
     expect(rest.Buckets?.map(({ Name }) => Name)).toEqual(['page-c']);
     expect(rest.ContinuationToken).toBeUndefined();
+    const ofAKey = encodeListPosition({ kind: 'key', afterKey: 'k'.repeat(300) });
+    expect(await codeOf(client.send(new ListBucketsCommand({ ContinuationToken: ofAKey })))).toBe(
+      '400 InvalidArgument',
+    );
   });
 });
 

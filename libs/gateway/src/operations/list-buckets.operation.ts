@@ -29,7 +29,9 @@ export const listBuckets = defineOperation<ListBucketsInput, ListBucketsOutput>(
     if (limit === 0) invalidArgument('max-buckets', '0');
     const token = query.get('continuation-token');
     const position = token === undefined || token === '' ? undefined : decodeListPosition(token);
-    if (position?.kind === 'prefix') invalidArgument('continuation-token', token ?? '');
+    if (position?.kind === 'prefix' || (position?.afterKey.length ?? 0) > BUCKET_NAME_MAX) {
+      invalidArgument('continuation-token', token ?? '');
+    }
     return {
       prefix: textArgument(query, 'prefix', BUCKET_NAME_MAX),
       after: position?.afterKey ?? '',

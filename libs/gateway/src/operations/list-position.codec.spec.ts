@@ -14,6 +14,13 @@ describe('a continuation token', () => {
     );
   });
 
+  it('holds the longest key and none that is longer', () => {
+    const longest = encodeListPosition({ kind: 'key', afterKey: 'k'.repeat(1024) });
+    expect(decodeListPosition(longest)).toEqual({ kind: 'key', afterKey: 'k'.repeat(1024) });
+    const longer = encodeListPosition({ kind: 'prefix', afterPrefix: 'k'.repeat(1025) });
+    expect(() => decodeListPosition(longer)).toThrow('continuation token');
+  });
+
   it('that is none is refused, whatever it is', () => {
     const bytes = (...values: number[]): string => Buffer.from(values).toString('base64url');
     const refused = [

@@ -1,4 +1,4 @@
-import { HoldfastError } from '@holdfast/contracts';
+import { HoldfastError, LIMITS } from '@holdfast/contracts';
 
 /*
  * A continuation token, format 1: base64url of u8 format = 1, u8 kind (0: after this key, 1: after all keys that begin with
@@ -6,7 +6,8 @@ import { HoldfastError } from '@holdfast/contracts';
  * without it, and it stays valid on every API and across restarts.
  */
 const FORMAT = 1;
-const TOKEN_CHARACTERS_MAX = 1400;
+const FRAME_BYTES = 2;
+const TOKEN_CHARACTERS_MAX = Math.ceil(((FRAME_BYTES + LIMITS.keyBytesMax) * 4) / 3);
 
 export type ListPosition =
   { readonly kind: 'key'; readonly afterKey: string } | { readonly kind: 'prefix'; readonly afterPrefix: string };
@@ -26,9 +27,10 @@ export function decodeListPosition(token: string): ListPosition {
   };
   if (token.length > TOKEN_CHARACTERS_MAX || !/^[\w-]+$/.test(token)) refuse();
   const bytes = Buffer.from(token, 'base64url');
-  if (bytes.length < 2 || bytes.toString('base64url') !== token || bytes[0] !== FORMAT || bytes[1] > 1) refuse();
-  const text = bytes.toString('utf8', 2);
+  if (bytes.length < FRAME_BYTES || bytes.toString('base64url') !== token || bytes[0] !== FORMAT || bytes[1] > 1)
+    refuse();
+  const text = bytes.toString('utf8', FRAME_BYTES);
   // What does not survive the round trip was no UTF-8, and no key of ours.
-  if (text.includes('\0') || !Buffer.from(text, 'utf8').equals(bytes.subarray(2))) refuse();
+  if (text.includes('\0') || !Buffer.from(text, 'utf8').equals(bytes.subarray(FRAME_BYTES))) refuse();
   return bytes[1] === 1 ? { kind: 'prefix', afterPrefix: text } : { kind: 'key', afterKey: text };
 }

@@ -93,6 +93,18 @@ describe('access tokens', () => {
     await expect(codec.verify(signOurs(goodPayload()))).resolves.toMatchObject({ userName: 'u' });
   });
 
+  it('seed-3.2 XD2: a token with any one character of its signature changed is refused', async () => {
+    const token = signOurs(goodPayload());
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const last = token.at(-1) ?? '';
+    for (const other of [...alphabet].filter((character) => character !== last)) {
+      expect(await refusal(token.slice(0, -1) + other)).toMatchObject({ code: 'InvalidToken' });
+    }
+    for (const tail of ['=', '==', 'A', '.', ' ']) {
+      expect(await refusal(token + tail)).toMatchObject({ code: 'InvalidToken' });
+    }
+  });
+
   it.each(['none', 'None', 'NONE', 'nOnE', ''])('seed-3.2 XD1: alg %j without a signature is refused', async (alg) => {
     for (const header of [
       { alg, typ: 'JWT', kid: keyId },

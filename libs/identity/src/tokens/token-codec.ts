@@ -51,6 +51,7 @@ export class TokenCodec {
   }
 
   private async verifyOnce(token: string): Promise<TokenClaims> {
+    if (!hasOneSpelling(token)) throw new HoldfastError('InvalidToken');
     const key = await this.keys.findKey(keyIdOf(token));
     if (key === undefined) throw new HoldfastError('InvalidToken');
     const { issuer, audience } = this.settings;
@@ -65,6 +66,15 @@ export class TokenCodec {
     if (claims === undefined) throw new HoldfastError('InvalidToken');
     return claims;
   }
+}
+
+/**
+ * The last character of a signature in base64url holds bits that decoders ignore, so another character there would be the
+ * same signature: a token is accepted in the one spelling in which it was issued.
+ */
+function hasOneSpelling(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1);
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 function keyIdOf(token: string): string {
