@@ -1,5 +1,5 @@
 // `npm run check [-- GATE…]`: the gates that need no running service, two at a time. Each is an Nx target, and `build` looks
-// at a page that is made from what was built. Prints one line per gate and what a failed one said; exit 1 when any failed.
+// at the pages that speak of the code. Prints one line per gate and what a failed one said; exit 1 when any failed.
 // `.ci/run` calls the same.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -17,8 +17,12 @@ const gates = {
   boundaries: [target('run', 'holdfast:boundaries')],
   typecheck: [target('run', 'holdfast:typecheck')],
   format: [target('run', 'holdfast:format')],
-  // The page is held against the operation table as compiled.
-  build: [target('run-many', '-t', 'build'), [join(root, 'tools', 'compatibility-page.mjs'), '--check']],
+  // The pages are held against the operation table as compiled, and against the tests that they name.
+  build: [
+    target('run-many', '-t', 'build'),
+    [join(root, 'tools', 'compatibility-page.mjs'), '--check'],
+    [join(root, 'tools', 'promises-page.mjs')],
+  ],
   'dead-code': [target('run', 'holdfast:dead-code')],
 };
 
