@@ -47,10 +47,22 @@ describe('decodeDelete', () => {
     ['&amp;lt;', '&lt;'],
     ['<![CDATA[a<b&amp;]]>c', 'a<b&amp;c'],
     ['a<!-- comment -->b', 'ab'],
+    ['a<?pi x?>b', 'ab'],
+    ['a\r\nb\rc', 'a\nb\nc'],
+    [']]>', ']]>'],
+    ['a>b', 'a>b'],
     ['é€😀', 'é€😀'],
     ['../x//y', '../x//y'],
   ])('reads the key %j as %j', (xml, key) => {
     expect(keyOf(xml)).toBe(key);
+  });
+
+  it.each([
+    "<?xml version='1.0'?>\r\n<!-- c -->\r\n<Delete\n a='1' b = \"2\" >KEY</Delete >\r\n<!-- d --><?e?>\n",
+    '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/" xmlns:xsi="x" xsi:type="&amp;">KEY</Delete\t>',
+    '<?xml version="1.0" encoding = "UTF-8" standalone="yes"?><Delete>KEY</Delete>',
+  ])('reads %j', (body) => {
+    expect(deleteOf(body.replace('KEY', "<Object x='/'><Key >a</Key></Object>")).objects).toEqual([{ key: 'a' }]);
   });
 
   it.each([
@@ -74,6 +86,19 @@ describe('decodeDelete', () => {
     ['junk before the root', 'junk<Delete><Object><Key>a</Key></Object></Delete>'],
     ['an open root', '<Delete><Object><Key>a</Key></Object>'],
     ['crossed tags', '<Delete><Object><Key>a</Object></Key></Delete>'],
+    ['an attribute without a value', '<Delete a><Object><Key>a</Key></Object></Delete>'],
+    ['an attribute without quotes', '<Delete a=b><Object><Key>a</Key></Object></Delete>'],
+    ['an open attribute', '<Delete a="b><Object><Key>a</Key></Object></Delete>'],
+    ['attributes without a blank between', '<Delete a="b"c="d"><Object><Key>a</Key></Object></Delete>'],
+    ['an attribute in an end tag', '<Delete><Object><Key>a</Key></Object></Delete a="b">'],
+    ['a blank before a name', '< Delete><Object><Key>a</Key></Object></ Delete>'],
+    ['an open comment', '<Delete><Object><Key>a</Key></Object></Delete><!-- x'],
+    ['an open CDATA section', '<Delete><Object><Key><![CDATA[a</Key></Object></Delete>'],
+    ['CDATA behind the root', '<Delete><Object><Key>a</Key></Object></Delete><![CDATA[x]]>'],
+    ['an end tag alone', '</Delete>'],
+    ['an open declaration', '<?xml version="1.0"'],
+    ['a reference without an end', '<Delete><Object><Key>&amp</Key></Object></Delete>'],
+    ['a reference across a tag', '<Delete><Object><Key>&am</Key></Object>p;</Delete>'],
     ['a broken tag', '<Delete><Object><Key>a</Key></Object></Delete'],
     ['a DOCTYPE around a comment', '<!DOCTYPE d [<!-- x -->]><Delete><Object><Key>a</Key></Object></Delete>'],
     ['a DOCTYPE', '<!DOCTYPE Delete><Delete><Object><Key>a</Key></Object></Delete>'],
