@@ -1,9 +1,9 @@
 import { HoldfastError, IntentBus, type CallContext, type Intent } from '@holdfast/contracts';
-import { Kafka, type Producer } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import { encodeIntent, intentKey } from './intent-record.codec.js';
 import {
   ensureTopic,
-  kafkaConfig,
+  kafkaClient,
   resolveSettings,
   type KafkaIntentSettings,
   type ResolvedKafkaSettings,
@@ -43,7 +43,7 @@ export class KafkaIntentBus extends IntentBus {
   }
 
   private async openProducer(): Promise<Producer> {
-    const kafka = new Kafka(kafkaConfig(this.settings));
+    const kafka = kafkaClient(this.settings);
     await ensureTopic(kafka, this.settings);
     const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
     await producer.connect();

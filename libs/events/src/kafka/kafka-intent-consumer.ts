@@ -1,10 +1,10 @@
 import type { IntentHandler } from '@holdfast/contracts';
-import { Kafka, type Consumer, type EachMessagePayload } from 'kafkajs';
+import type { Consumer, EachMessagePayload } from 'kafkajs';
 import { IntentRunner, type IntentRunnerSettings } from '../intent-runner.js';
 import { decodeIntent } from './intent-record.codec.js';
 import {
   ensureTopic,
-  kafkaConfig,
+  kafkaClient,
   resolveSettings,
   type KafkaIntentSettings,
   type ResolvedKafkaSettings,
@@ -57,12 +57,14 @@ export class KafkaIntentConsumer {
   }
 
   private async connect(): Promise<void> {
-    const kafka = new Kafka(kafkaConfig(this.settings));
+    const kafka = kafkaClient(this.settings);
     const consumer = kafka.consumer({
       groupId: this.groupId,
-      sessionTimeout: 10_000,
+      sessionTimeout: 6_000,
       heartbeatInterval: 1_000,
-      rebalanceTimeout: 10_000,
+      // A stop waits for the fetch under way.
+      maxWaitTimeInMs: 1_000,
+      rebalanceTimeout: 6_000,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, retries: 5, maxRetryTime: 2_000, restartOnFailure: async () => false },
     });
@@ -90,10 +92,11 @@ export class KafkaIntentConsumer {
   }
 
   private retry(consumer: Consumer, error: unknown): void {
+    // Also one that was stopped while it connected: its connections would stay.
+    void consumer.disconnect().catch(() => undefined);
     if (this.consumer !== consumer) return;
     this.consumer = undefined;
     this.ready = false;
-    void consumer.disconnect().catch(() => undefined);
     if (this.stopped) return;
     this.settings.onError(error);
     this.retryTimer = setTimeout(() => void this.connect(), RETRY_PAUSE_MS);

@@ -1,4 +1,7 @@
-import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
+import { quietRequestQueues } from './quiet-request-queue.js';
+
+quietRequestQueues();
 
 export interface KafkaIntentSettings {
   /** host:port of each broker. */
@@ -31,8 +34,8 @@ export function resolveSettings(settings: KafkaIntentSettings): ResolvedKafkaSet
 }
 
 /** The retries of one call are few: whoever calls repeats at its own pace, with a fresh connection. */
-export function kafkaConfig(settings: ResolvedKafkaSettings): KafkaConfig {
-  return {
+export function kafkaClient(settings: ResolvedKafkaSettings): Kafka {
+  return new Kafka({
     brokers: [...settings.brokers],
     clientId: settings.clientId,
     connectionTimeout: 1_000,
@@ -40,7 +43,7 @@ export function kafkaConfig(settings: ResolvedKafkaSettings): KafkaConfig {
     retry: { initialRetryTime: 100, retries: 3, maxRetryTime: 1_000 },
     // What goes wrong is told to `onError` by the caller that notices it.
     logLevel: logLevel.NOTHING,
-  };
+  });
 }
 
 /** Makes the topic unless it is there. Errors: those of kafkajs. */
