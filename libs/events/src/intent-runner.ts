@@ -91,6 +91,8 @@ export class IntentRunner {
     try {
       const tooLate = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => reject(new HoldfastError('LateWrite', 'An intent took too long.')), handleTimeoutMs);
+        // A process that is done does not stay for an attempt that hangs.
+        timer.unref();
       });
       await Promise.race([this.handler.handle(backgroundCall(handleTimeoutMs), intent), tooLate]);
     } catch (error) {

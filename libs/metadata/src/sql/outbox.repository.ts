@@ -22,7 +22,7 @@ export class OutboxRepository {
       name: 'claim_intents',
       text: `WITH due AS (
           SELECT o.intent_id, o.bucket_id FROM metadata.outbox o
-          WHERE o.kind IN ('replicate', 'free') AND o.claimed_until_ms <= metadata.now_ms()
+          WHERE o.kind IN ('replicate', 'free') AND o.claimed_until_ms <= (SELECT metadata.now_ms())
           ORDER BY o.claimed_until_ms LIMIT $1 FOR UPDATE SKIP LOCKED)
         UPDATE metadata.outbox o SET attempts = o.attempts + 1,
           claimed_until_ms = metadata.now_ms() + least($2::bigint << least(o.attempts, 20), $3::bigint)

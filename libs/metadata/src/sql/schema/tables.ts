@@ -1,6 +1,8 @@
 /**
  * Tables of schema `metadata`. Every table that grows with the data is keyed by bucket_id first, so that a distributed
  * Postgres can spread it; the outbox is a queue, keyed by the number that its rows are confirmed by, and names its bucket.
+ * An index beside the primary key is partial, so that it serves only the queries it is meant for: on a table that was never
+ * analysed the planner would as soon take any index that begins with bucket_id, and keep that plan while the table grows.
  * Times are milliseconds since the Unix epoch by the database's clock. Keys compare as bytes: COLLATE "C" in a UTF8 database.
  */
 export const TABLES_SQL = String.raw`
@@ -92,7 +94,7 @@ CREATE TABLE metadata.part (
   ordinal int NOT NULL,
   key text COLLATE "C" NOT NULL,
   part_number int NOT NULL,
-  write_id bytea NOT NULL,
+  write_id bytea,
   size_bytes bigint NOT NULL,
   etag text NOT NULL,
   checksums json NOT NULL,
@@ -101,7 +103,7 @@ CREATE TABLE metadata.part (
   replication text NOT NULL CHECK (replication IN ('none', 'pending', 'completed')),
   PRIMARY KEY (bucket_id, owner_id, ordinal)
 );
-CREATE UNIQUE INDEX part_write ON metadata.part (bucket_id, write_id);
+CREATE UNIQUE INDEX part_write ON metadata.part (bucket_id, write_id) WHERE write_id IS NOT NULL;
 
 CREATE TABLE metadata.upload_result (
   bucket_id bigint NOT NULL,
