@@ -13,13 +13,13 @@ export interface Digests {
   readonly checksum?: Buffer;
 }
 
-/**
- * Digests of one body, fed in order. The seam for hashing elsewhere: a body from about 1 MiB on is worth a worker thread,
- * which is why both methods may answer later.
- */
+/** Digests of one body, fed in order: on the thread of the request, or in one of its own (worker-body-digest.ts). */
 export interface BodyDigest {
+  /** The bytes must not change until `finish` has answered. */
   update(bytes: Buffer): void | Promise<void>;
   finish(): Digests | Promise<Digests>;
+  /** The body came to nothing; called instead of `finish`. */
+  discard(): void;
 }
 
 /** Hashes on the thread of the request. */
@@ -37,6 +37,10 @@ export class InlineBodyDigest implements BodyDigest {
     this.md5.update(bytes);
     this.sha256?.update(bytes);
     this.checksum?.update(bytes);
+  }
+
+  discard(): void {
+    // Nothing is held but memory.
   }
 
   finish(): Digests {

@@ -1,12 +1,15 @@
-import { KIB } from '@holdfast/stdx';
+import { KIB, MIB } from '@holdfast/stdx';
 import { HoldfastError } from '@holdfast/contracts';
 import { AwsChunkedDecoder, awsChunkedOptions, verifyChecksum } from '@holdfast/s3-protocol';
 import type { Exchange } from '../pipeline/exchange.js';
 import { digestsOf, InlineBodyDigest, type BodyDigest, type Digests, type DigestPlan } from './body-digest.js';
 import type { BodyPlan } from './body-plan.js';
+import { WorkerBodyDigest } from './worker-body-digest.js';
 
 /** Bodies up to this size are gathered and verified before the first byte goes on. */
 const GATHER_BYTES_MAX = 64 * KIB;
+/** From this size on a body is hashed in a thread of its own. */
+const WORKER_BYTES_MIN = MIB;
 const NO_TRAILERS: ReadonlyMap<string, string> = new Map();
 
 /**
@@ -72,15 +75,23 @@ export class VerifiedBody {
 
   private async *streamed(): AsyncGenerator<Buffer, void, undefined> {
     const { source, trailers } = this.open();
-    const digest: BodyDigest = new InlineBodyDigest(this.digestPlan);
+    const inWorker = this.plan.sizeBytes >= WORKER_BYTES_MIN;
+    const digest: BodyDigest = inWorker ? new WorkerBodyDigest(this.digestPlan) : new InlineBodyDigest(this.digestPlan);
+    let digests: Digests | undefined;
     let countedBytes = 0;
-    for await (const piece of source) {
-      countedBytes += piece.length;
-      this.refuseMoreThanSaid(countedBytes);
-      await digest.update(piece);
-      yield piece;
+    try {
+      for await (const piece of source) {
+        countedBytes += piece.length;
+        this.refuseMoreThanSaid(countedBytes);
+        const room = digest.update(piece);
+        if (room !== undefined) await room;
+        yield piece;
+      }
+      digests = await digest.finish();
+    } finally {
+      if (digests === undefined) digest.discard();
     }
-    this.verify(countedBytes, await digest.finish(), trailers());
+    this.verify(countedBytes, digests, trailers());
   }
 
   private open(): { source: AsyncIterable<Buffer>; trailers: () => ReadonlyMap<string, string> } {
