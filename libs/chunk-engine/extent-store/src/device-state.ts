@@ -4,6 +4,7 @@ import { unitRecordBytesFor } from './log-group.js';
 import { blocksFor, type DeviceLayout, type Extent } from './device-layout.js';
 import type { ExtentAllocator } from './extent-allocator.js';
 import { ExtentStoreError } from './extent-store-error.js';
+import type { PreparedSpace } from './prepared-space.js';
 import type { UnitIndex } from './unit-index.js';
 import type { SeenAuthority } from './write-ahead-log.js';
 
@@ -11,6 +12,8 @@ import type { SeenAuthority } from './write-ahead-log.js';
 const NO_SPACE_HOLD_MS = 1000;
 
 export class DeviceState {
+  /** Space for small units that is written already; absent in stores that do without. */
+  prepared: Pick<PreparedSpace, 'take'> | undefined;
   private deathCause: unknown;
   private isDead = false;
   private noSpaceUntilMs = -Infinity;
@@ -65,13 +68,15 @@ export class DeviceState {
     const blocks = blocksFor(sizeBytes);
     const { allocator, layout } = this;
     if (this.full || allocator.freeBlocks - blocks < layout.reserveBlocks) throw this.fullError();
-    const extents = allocator.find(blocks, layout.extentsMax);
+    const prepared = this.prepared?.take(blocks);
+    const extents = prepared === undefined ? allocator.find(blocks, layout.extentsMax) : [prepared];
     if (extents === undefined) throw this.fullError();
     const recordBytes = unitRecordBytesFor(extents.length, sizeBytes);
     if (this.index.liveRecordBytes + this.claimedRecordBytes + recordBytes > layout.liveRecordsMaxBytes) {
+      if (prepared !== undefined) allocator.release(extents);
       throw this.fullError();
     }
-    allocator.claim(extents);
+    if (prepared === undefined) allocator.claim(extents);
     this.claimedRecordBytes += recordBytes;
     return extents;
   }

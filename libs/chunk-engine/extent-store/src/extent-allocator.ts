@@ -45,6 +45,17 @@ export class ExtentAllocator {
     return start === undefined ? this.findSeveral(blocks, extentsMax) : [{ start, blocks }];
   }
 
+  /** Takes `blocks` blocks at the beginning of the free extent that reaches to the end; undefined when it is too short. */
+  claimTail(blocks: number): Extent | undefined {
+    const start = this.startByEnd.get(this.blocks);
+    if (start === undefined || this.lengthAt(start) <= blocks) return undefined;
+    const { remainderStart } = this;
+    this.claimOne(start, blocks);
+    // Neighbouring units go on where they were, unless that was here.
+    if (remainderStart !== start) this.remainderStart = remainderStart;
+    return { start, blocks };
+  }
+
   /** Takes extents that `find` returned. */
   claim(extents: readonly Extent[]): void {
     for (const { start, blocks } of extents) this.claimOne(start, blocks);

@@ -13,6 +13,7 @@ import { FileDevicePort } from './file-device.js';
 import { GroupCommitter } from './group-committer.js';
 import type { UnitEntry } from './log-group.js';
 import { openDevice, type OpenedDevice } from './device-opening.js';
+import { PreparedSpace, type PreparedSpaceOptions } from './prepared-space.js';
 import { checksumsOf } from './slice-checksums.js';
 import { checkUnitHeader, checkUnitKey, sortKeyOf, type UnitHeader, type UnitKey } from './unit-header.js';
 import { pullExactly } from './unit-pull.js';
@@ -37,6 +38,7 @@ export interface FormatOptions {
 export interface OpenOptions {
   readonly clock?: Clock;
   readonly io?: DevicePort;
+  readonly prepared?: PreparedSpaceOptions;
 }
 
 /** What identifies the device. */
@@ -98,6 +100,7 @@ export class ExtentStore {
     private readonly opened: OpenedDevice,
     private readonly state: DeviceState,
     private readonly committer: GroupCommitter,
+    private readonly prepared: PreparedSpace,
   ) {
     const { deviceId, clusterId, deviceGeneration, capacityBytes } = opened.superblock;
     this.superblock = { deviceId, clusterId, generation: deviceGeneration, capacityBytes };
@@ -124,7 +127,9 @@ export class ExtentStore {
       const { index, allocator, authority, lastSequence } = await recoverLog(device, path, layout, superblock);
       const state = new DeviceState(path, layout, index, allocator, authority, options.clock ?? systemClock);
       const log = new WriteAheadLog(device, path, layout, superblock, lastSequence);
-      return new ExtentStore(opened, state, new GroupCommitter(device, log, state));
+      const prepared = new PreparedSpace(device, state, options.prepared);
+      state.prepared = prepared;
+      return new ExtentStore(opened, state, new GroupCommitter(device, log, state), prepared);
     } catch (error) {
       await opened.release();
       throw error;
@@ -229,7 +234,7 @@ export class ExtentStore {
     const liveOrFull = this.state.full ? 'full' : 'live';
     return {
       capacityBytes: layout.capacityBytes,
-      freeBytes: Math.max(0, allocator.freeBlocks - layout.reserveBlocks) * BLOCK_BYTES,
+      freeBytes: Math.max(0, allocator.freeBlocks + this.prepared.heldBlocks - layout.reserveBlocks) * BLOCK_BYTES,
       unitCount: index.size,
       state: this.state.dead ? 'dead' : liveOrFull,
       highestSequence: authority.sequence,
@@ -244,6 +249,7 @@ export class ExtentStore {
 
   private async closeOnce(): Promise<void> {
     try {
+      await this.prepared.stop();
       await this.committer.close();
     } finally {
       await this.opened.release();

@@ -1,4 +1,4 @@
-export { DeviceFile, DevicePort } from './device.port.js';
+export type { DeviceFile, DevicePort } from './device.port.js';
 export {
   ExtentStore,
   type ByteRange,
@@ -11,5 +11,4 @@ export {
   type StoredUnit,
 } from './extent-store.js';
 export { ExtentStoreError, type ExtentStoreErrorCode } from './extent-store-error.js';
-export { FileDevicePort } from './file-device.js';
-export { UNIT_SIZE_MAX_BYTES, type UnitHeader, type UnitKey } from './unit-header.js';
+export type { UnitHeader, UnitKey } from './unit-header.js';

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Deadline, KIB, type Clock } from '@holdfast/stdx';
 import { ExtentStore } from './extent-store.js';
+import type { PreparedSpaceOptions } from './prepared-space.js';
 import { SimulatedDevice, SimulatedDevicePort, type FaultPlan } from './simulated-device.js';
 import type { UnitHeader } from './unit-header.js';
 
@@ -78,8 +79,8 @@ export async function formattedImage(): Promise<Buffer> {
   return blank;
 }
 
-export async function openImage(image: Buffer, fault?: FaultPlan, clock?: Clock) {
+export async function openImage(image: Buffer, fault?: FaultPlan, clock?: Clock, prepared?: PreparedSpaceOptions) {
   const device = new SimulatedDevice(image, fault);
-  const store = await ExtentStore.open('sim', { io: new SimulatedDevicePort(device), clock });
+  const store = await ExtentStore.open('sim', { io: new SimulatedDevicePort(device), clock, prepared });
   return { device, store };
 }
