@@ -55,6 +55,7 @@ export class ReplyWriter {
     } else {
       if (left > 0) discard(raw);
       out.end(text);
+      this.watchTail(channel);
     }
     return sizeBytes;
   }
@@ -85,25 +86,23 @@ export class ReplyWriter {
     const { out, raw } = channel;
     const source = body.open()[Symbol.asyncIterator]();
     const first = await source.next();
-    if (out.destroyed) {
-      await source.return?.();
-      return 0;
-    }
     head.push('Content-Length', String(body.sizeBytes));
     let sentBytes = 0;
     try {
-      out.writeHead(status, head);
       for (let step = first; !step.done; step = await source.next()) {
+        // Whoever left while the source was read takes no byte more, and will never make room for one.
+        if (isGone(channel)) break;
+        if (sentBytes === 0) out.writeHead(status, head);
         sentBytes += step.value.length;
         assert(sentBytes <= body.sizeBytes, 'a body is as long as its header says', { sentBytes });
         // The last bytes and the end are one write; what the source still does delays nobody.
         if (sentBytes === body.sizeBytes) {
           beforeEnd?.(status);
           out.end(step.value);
-        } else if (!out.write(step.value)) await this.roomOrGone(out);
-        if (out.destroyed && !out.writableEnded) break;
+          this.watchTail(channel);
+        } else if (!out.write(step.value)) await this.takenOrGone(channel, 'drain');
       }
-      assert(sentBytes === body.sizeBytes || out.destroyed, 'a body is as long as its header says', { sentBytes });
+      assert(sentBytes === body.sizeBytes || isGone(channel), 'a body is as long as its header says', { sentBytes });
     } catch (error) {
       if (!out.writableEnded) raw.destroy();
       log.error('the source of an answer failed after its headers', { requestId: channel.requestId, sentBytes, error });
@@ -113,19 +112,33 @@ export class ReplyWriter {
     return sentBytes;
   }
 
-  /** Resolves when the client took what it was sent, or is gone; a client that takes nothing for too long is sent away. */
-  private roomOrGone(out: ServerResponse): Promise<void> {
+  /**
+   * Resolves when the client took what it was sent (`drain`: enough of it), or is gone. A client that takes nothing for too
+   * long is sent away.
+   */
+  private takenOrGone({ raw: { socket }, out }: Channel, event: 'drain' | 'finish'): Promise<void> {
+    if (socket.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => out.destroy(), this.limits.writeIdleTimeoutMs);
+      // The socket's own timer knows of the parts of a write that were taken; the server destroys what it finds idle.
+      socket.setTimeout(this.limits.writeIdleTimeoutMs);
       const done = (): void => {
-        clearTimeout(timer);
-        out.off('drain', done);
-        out.off('close', done);
+        // After an answer the server sets the time for the next request itself.
+        if (event === 'drain') socket.setTimeout(0);
+        out.off(event, done);
+        socket.off('close', done);
         resolve();
       };
-      out.on('drain', done);
-      out.on('close', done);
+      out.on(event, done);
+      // Not the `close` of the answer: one that waits behind another never has it.
+      socket.on('close', done);
     });
+  }
+
+  /** The end of an answer may still lie in this process. */
+  private watchTail(channel: Channel): void {
+    const { raw, out } = channel;
+    const isTaken = out.socket !== null && raw.socket.writableLength === 0;
+    if (!out.writableFinished && !isTaken) void this.takenOrGone(channel, 'finish');
   }
 
   /**
@@ -154,6 +167,10 @@ export class ReplyWriter {
       }
     });
   }
+}
+
+function isGone({ raw, out }: Channel): boolean {
+  return out.destroyed || raw.socket.destroyed;
 }
 
 /** Of the request's body: bytes that are announced and were not read. */

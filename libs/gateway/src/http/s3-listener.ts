@@ -135,6 +135,8 @@ export class S3Listener implements OnApplicationShutdown {
     });
     // With a maximum Node drops the headers beyond it in silence; they are counted instead.
     server.maxHeadersCount = 0;
+    // A client may close its own side once it has asked: without this Node would drop the answer. Not in the types of Node.
+    Object.assign(server, { httpAllowHalfOpen: true });
     const onRequest = (raw: IncomingMessage, out: ServerResponse): void => void this.onRequest(raw, out);
     server.on('request', onRequest);
     server.on('checkContinue', onRequest);

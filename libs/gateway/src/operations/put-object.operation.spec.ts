@@ -343,6 +343,32 @@ describe('seed-2.1: nothing fills when somebody is slow', () => {
   });
 });
 
+function get(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`;
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 100 && !holds(); tries += 1) await wait(20);
+  expect(holds()).toBe(true);
+}
+
+/** Reads of 4 MiB stop after the first of them until they are released. */
+function gatedRead(): { isFinished: () => boolean; release: () => void } {
+  let finished = false;
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  jest.spyOn(ports.memoryData, 'read').mockImplementation(async function* () {
+    try {
+      yield Buffer.alloc(MIB);
+      await gate;
+      for (let sent = 1; sent < 4; sent += 1) yield Buffer.alloc(MIB);
+    } finally {
+      finished = true;
+    }
+  });
+  return { isFinished: () => finished, release: () => release() };
+}
+
 describe('reading', () => {
   it('seed-3.17: a client that goes away frees what its GET held', async () => {
     await send('PUT', '/bucket/left', Buffer.alloc(16 * MIB));
@@ -363,6 +389,63 @@ describe('reading', () => {
     for (let tries = 0; tries < 50 && !finished; tries += 1) await wait(20);
     expect(finished).toBe(true);
     expect(listener.metrics.inflightCount).toBe(0);
+  });
+
+  it('seed-3.17: a client that goes away while data is read frees what its GET held', async () => {
+    await send('PUT', '/bucket/left', Buffer.alloc(4 * MIB));
+    const { isFinished, release } = gatedRead();
+    const connection = await RawConnection.open(port);
+    connection.send(get('/bucket/left'));
+    await wait(100);
+    connection.destroy();
+    await wait(50);
+    release();
+    await eventually(isFinished);
+    expect(listener.metrics.inflightCount).toBe(0);
+  });
+
+  it('seed-3.17: a client that goes away frees the answers that wait behind the first one', async () => {
+    await send('PUT', '/bucket/left', Buffer.alloc(16 * MIB));
+    const connection = await RawConnection.open(port);
+    connection.socket.pause();
+    connection.send(get('/bucket/left').repeat(3));
+    await wait(200);
+    expect(listener.metrics.inflightCount).toBe(3);
+    connection.destroy();
+    await eventually(() => listener.metrics.inflightCount === 0);
+  });
+
+  it.each([
+    ['the middle', 64 * MIB, MIB],
+    ['the end', 16 * MIB, 16 * MIB],
+  ])('a client that never takes %s of its answer is sent away', async (_part, sizeBytes, pieceBytes) => {
+    await send('PUT', '/bucket/untaken', Buffer.alloc(sizeBytes));
+    jest.spyOn(ports.memoryData, 'read').mockImplementation(async function* () {
+      for (let sent = 0; sent < sizeBytes; sent += pieceBytes) yield Buffer.alloc(pieceBytes);
+    });
+    const impatient = new S3Listener(ports, { limits: { writeIdleTimeoutMs: 300 } });
+    const connection = await RawConnection.open(await impatient.listen(0));
+    connection.socket.pause();
+    connection.send(get('/bucket/untaken'));
+    await wait(1000);
+    expect(impatient.metrics.inflightCount).toBe(0);
+    connection.socket.resume();
+    expect(await connection.closed()).toBe(true);
+    expect(connection.pending.length).toBeLessThan(sizeBytes);
+    await impatient.close();
+  });
+
+  it('a client that has closed its own side gets the whole answer', async () => {
+    await send('PUT', '/bucket/half', Buffer.alloc(4 * MIB));
+    const { release } = gatedRead();
+    const connection = await RawConnection.open(port);
+    connection.socket.end(get('/bucket/half'));
+    await wait(100);
+    release();
+    expect(await connection.closed()).toBe(true);
+    const received = connection.pending;
+    expect(received).toMatch(/^HTTP\/1.1 200 /);
+    expect(received.length - received.indexOf('\r\n\r\n') - 4).toBe(4 * MIB);
   });
 
   it('a failure after the first byte destroys the connection', async () => {
