@@ -1,5 +1,4 @@
 export { DataPlaneConnections, type DataPlaneOptions } from './data-plane-connections.js';
 export { RemoteObjectData, type RemoteObjectDataOptions } from './object-data.client.js';
-export { remotePort } from './remote-port.js';
 export { remoteIdentity, remoteMetadata } from './remote-services.js';
 export { RemoteUnitStore } from './unit-store.client.js';

@@ -1,4 +1,3 @@
-import type { CallContext } from './call-context.js';
 import { s, type Infer } from './schema.js';
 import { defineService, read, write, type PortOf } from './service.js';
 
@@ -185,5 +184,3 @@ export abstract class Identity implements IdentityMethods {
     ...args: Parameters<IdentityMethods['deleteUserPolicy']>
   ): ReturnType<IdentityMethods['deleteUserPolicy']>;
 }
-
-export type AuthorizeCall = (call: CallContext, request: AuthorizationRequest) => Promise<AuthorizationAnswer>;

@@ -62,7 +62,7 @@ export {
 } from './metadata.port.js';
 export { ObjectData, type ReadRange, type WriteTarget } from './object-data.port.js';
 export { IntentBus, IntentHandler, IntentSchema, type Intent } from './outbox.js';
-export { RedundancyProfileSchema, type RedundancyProfile } from './redundancy.js';
+export type { RedundancyProfile } from './redundancy.js';
 export { s, type Infer, type Schema } from './schema.js';
 export { flowOfRequest, SEED_FLOWS, type Component, type FlowName, type FlowStep } from './seed-flows.js';
 export {

@@ -1,4 +1,4 @@
-export { DATA_SERVICE, DataModule, type DataModuleOptions } from './data.module.js';
+export { DataModule, type DataModuleOptions } from './data.module.js';
 export {
   createDataService,
   type DataService,
@@ -6,4 +6,4 @@ export {
   type DataServiceOptions,
 } from './data-service.js';
 export { ObjectDataHttpController } from './http/object-data.http-controller.js';
-export { OrphanCollector, type CollectionResult, type CollectorState } from './orphan-collector.worker.js';
+export type { CollectionResult, CollectorState, OrphanCollector } from './orphan-collector.worker.js';

@@ -1,3 +1,3 @@
 export type { IdentitySettings, RootCredentials } from './identity-settings.js';
 export { IdentityModule } from './identity.module.js';
-export { IdentityService, type IdentityOptions } from './identity.service.js';
+export type { IdentityOptions, IdentityService } from './identity.service.js';

@@ -1,2 +1,2 @@
-export { BackendPool } from './backend-pool.js';
+export type { BackendPool } from './backend-pool.js';
 export { ReverseProxy, type ReverseProxyOptions } from './reverse-proxy.js';

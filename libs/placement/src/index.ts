@@ -1,7 +1,6 @@
 export { layoutFor, type ChunkLayout } from './chunk-layout.js';
 export { homeSet, secondarySet, type PlacementSet } from './home-set.js';
 export {
-  GROUP_UNITS_MAX,
   chooseProfile,
   errorBudget,
   smallObjectProfile,

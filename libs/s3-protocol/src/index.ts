@@ -4,25 +4,21 @@ export {
   extractObjectHeaders,
   parseContentMd5,
   responseOverrides,
-  STANDARD_HEADER_NAMES,
-  USER_METADATA_MAX_BYTES,
   type ObjectHeaders,
   type StandardHeaderName,
 } from './headers/object-headers.js';
 export { validateBucketName } from './target/bucket-name.js';
-export { uriEncode } from './target/percent-coding.js';
 export { QueryParameters, type QueryParameter } from './target/query-parameters.js';
-export { KEY_MAX_BYTES, parseRequestTarget, type RequestTarget } from './target/request-target.js';
+export { parseRequestTarget, type RequestTarget } from './target/request-target.js';
 // What it asks for
 export type { S3Operation } from './operations/operation-row.js';
 export {
-  operationNamed,
   S3_OPERATIONS,
   type NamedOperation,
   type S3OperationName,
   type ServedOperationName,
 } from './operations/operation-table.js';
-export { isFormUpload, resolveOperation, type OperationRequest } from './operations/resolve-operation.js';
+export { resolveOperation, type OperationRequest } from './operations/resolve-operation.js';
 // Who it is from
 export type {
   AnonymousCredential,
@@ -36,7 +32,7 @@ export type {
 } from './sigv4/credential.js';
 export { parseCredential, type ExpectedScope } from './sigv4/parse-credential.js';
 export { effectiveHeaders } from './sigv4/presigned-headers.js';
-export { checkTime, CLOCK_SKEW_MAX_MS } from './sigv4/signing-time.js';
+export { checkTime } from './sigv4/signing-time.js';
 export type { QueryV2Credential, SignatureV2 } from './sigv2/credential.js';
 export { checkExpiryV2 } from './sigv2/parse-presigned.js';
 export { stringToSignV2 } from './sigv2/string-to-sign.js';
@@ -51,19 +47,11 @@ export {
 } from './sigv4/signature.js';
 // Its body
 export { payloadMode, type PayloadMode } from './sigv4/payload.js';
-export { AwsChunkedDecoder, SIGNED_CHUNK_MAX_BYTES, type AwsChunkedOptions } from './chunked/aws-chunked-decoder.js';
+export { AwsChunkedDecoder, type AwsChunkedOptions } from './chunked/aws-chunked-decoder.js';
 export { awsChunkedOptions } from './chunked/aws-chunked-options.js';
-export {
-  CHECKSUM_ALGORITHMS,
-  CHECKSUM_BYTES,
-  CHECKSUM_HEADERS,
-  createChecksum,
-  type Checksum,
-  type ChecksumAlgorithm,
-} from './checksums/checksum.js';
+export { CHECKSUM_ALGORITHMS, createChecksum, type Checksum, type ChecksumAlgorithm } from './checksums/checksum.js';
 export {
   checksumAlgorithmOf,
-  parseChecksumValue,
   requestedChecksum,
   verifyChecksum,
   type RequestedChecksum,
@@ -75,8 +63,6 @@ export {
   decodeCreateBucketConfiguration,
   decodeDelete,
   DELETE_BODY_MAX_BYTES,
-  DELETE_KEYS_MAX,
-  PARTS_MAX,
   type CompletePart,
   type CreateBucketConfiguration,
   type DeleteEntry,
@@ -94,7 +80,7 @@ export {
   type WriteVerdict,
 } from './conditions/conditions.js';
 // The answer
-export { S3_NAMESPACE, xmlDocument, xmlElement, type XmlContent, type XmlNode } from './xml/xml-writer.js';
+export type { XmlContent, XmlNode } from './xml/xml-writer.js';
 export {
   encodeCompleteMultipartUpload,
   encodeDeleteResult,

@@ -3,7 +3,6 @@ export { HealthState } from './health.js';
 export {
   answerJson,
   beginBody,
-  bodyNotBegun,
   InternalHttpServer,
   type InternalHandler,
   type InternalHttpServerOptions,

@@ -1,3 +1,3 @@
 export { assert, InvariantViolation } from './assert.js';
-export { Clock, Deadline, ManualClock, SystemClock, systemClock } from './clock.js';
-export { BLOCK_BYTES, GIB, KIB, MIB, TIB } from './units.js';
+export { Clock, Deadline, ManualClock, systemClock } from './clock.js';
+export { BLOCK_BYTES, GIB, KIB, MIB } from './units.js';

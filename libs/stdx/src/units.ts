@@ -1,6 +1,5 @@
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
-export const TIB = 1024 * GIB;
 /** Block of a device: the unit of allocation and of checksums. */
 export const BLOCK_BYTES = 4 * KIB;

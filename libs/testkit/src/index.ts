@@ -4,5 +4,5 @@ export { clusterMapOf, deviceIdsOf, withFailedDevices, type ClusterShape } from 
 export { InMemoryUnitStore, type UnitCall, type UnitFault } from './in-memory-unit-store.js';
 export { InMemoryWriteRecords } from './in-memory-write-records.js';
 export { bodyOf, collect, objectDataContract, type ObjectDataUnderTest } from './object-data.contract.js';
-export { unitHeader, unitStoreContract, type UnitStoreUnderTest } from './unit-store.contract.js';
+export { unitStoreContract, type UnitStoreUnderTest } from './unit-store.contract.js';
 export { RawConnection, type RawAnswer } from './raw-http.js';

@@ -38,11 +38,6 @@ export function beginBody(request: IncomingMessage, response: ServerResponse): I
   return request;
 }
 
-/** True while the sender still waits for 100 Continue: its body has not been asked for. */
-export function bodyNotBegun(request: IncomingMessage): boolean {
-  return Reflect.get(request, CONTINUE) === true;
-}
-
 /**
  * The data plane's server side: authenticated streamed HTTP/1.1 between services, and liveness and readiness (the two paths
  * that need no code, because a supervisor asks them).
