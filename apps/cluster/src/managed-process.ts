@@ -44,6 +44,9 @@ const POLL_MS = 500;
 /** A process that crashes again at once is started again after a growing pause. */
 const RESTART_PAUSES_MS = [200, 1000, 2000, 5000];
 
+/** States in which readiness decides what is shown. */
+const WATCHED: ReadonlySet<ProcessState> = new Set(['starting', 'ready', 'not ready']);
+
 export class ManagedProcess implements Managed {
   readonly name: string;
   private state: ProcessState = 'stopped';
@@ -106,6 +109,8 @@ export class ManagedProcess implements Managed {
       env: {
         PATH: process.env['PATH'] ?? '',
         NODE_ENV: 'production',
+        // Flushes of several devices hold threads of the pool; with the default four, reads would wait behind them.
+        UV_THREADPOOL_SIZE: process.env['UV_THREADPOOL_SIZE'] ?? '16',
         HOLDFAST_STOP_WITH_STDIN: 'true',
         ...this.spec.environment(),
       },
@@ -141,7 +146,8 @@ export class ManagedProcess implements Managed {
   private async check(): Promise<void> {
     const child = this.child;
     const ready = await isReady(this.spec.healthPort);
-    if (this.child !== child || child === undefined) return;
+    // A check that was under way when somebody stopped or killed the process has nothing to say any more.
+    if (this.child !== child || child === undefined || !WATCHED.has(this.state)) return;
     if (ready) {
       this.crashesInARow = 0;
       this.change('ready');

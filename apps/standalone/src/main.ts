@@ -1,4 +1,5 @@
 /** `npm start`: the whole store in one process, on an embedded Postgres and device files of its own. */
+import './thread-pool.js';
 import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';

@@ -1,7 +1,17 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
+/** Below the range that the kernel gives to outgoing connections (from 32768 on Linux), which would win the race for it. */
+const LOWEST = 20_000;
+const HIGHEST = 32_000;
+const ATTEMPTS = 50;
+
 /** A TCP port of 127.0.0.1 that was free a moment ago. Whoever binds it must be ready to lose the race. */
-export function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isPortFree(port)) return port;
+  }
   return listenOnce(0);
 }
 

@@ -126,9 +126,17 @@ export class MetadataDatabase {
     }
   }
 
+  /** A connection out of the pool. The pool listens for its loss only while it rests there, and nobody else would. */
+  private async checkOut(lane: Lane): Promise<pg.PoolClient> {
+    const client = await (this.lanes.get(lane) as pg.Pool).connect();
+    // The statement under way fails by itself; what happens between two is told by the next one.
+    if (client.listenerCount('error') === 0) client.on('error', () => undefined);
+    return client;
+  }
+
   /** One statement that ends by itself, undone, when `leftMs` have passed. */
   async timed(lane: Lane, leftMs: number, statement: Statement): Promise<Row[]> {
-    const client = await (this.lanes.get(lane) as pg.Pool).connect();
+    const client = await this.checkOut(lane);
     let broken = true;
     try {
       const limit = String(Math.max(1, Math.ceil(Math.min(leftMs, this.answerTimeoutMs))));
@@ -150,7 +158,7 @@ export class MetadataDatabase {
 
   /** Several statements in one transaction. */
   async transaction<T>(lane: Lane, work: (run: (statement: Statement) => Promise<Row[]>) => Promise<T>): Promise<T> {
-    const client = await (this.lanes.get(lane) as pg.Pool).connect();
+    const client = await this.checkOut(lane);
     let broken = true;
     try {
       await client.query('BEGIN');
