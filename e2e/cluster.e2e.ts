@@ -111,6 +111,19 @@ describe('cluster', () => {
     }
   });
 
+  it('seed-3.5: of concurrent creates of one name one is answered 200, on whichever API; later its owner gets 200 again', async () => {
+    for (const name of ['race-a', 'race-b', 'race-c']) {
+      const create = (): Promise<number> =>
+        s3.send(new CreateBucketCommand({ Bucket: name })).then(
+          () => 200,
+          (error: { $metadata: { httpStatusCode: number } }) => error.$metadata.httpStatusCode,
+        );
+      const outcomes = await Promise.all([create(), create(), create(), create()]);
+      expect(outcomes.sort()).toEqual([200, 409, 409, 409]);
+      expect(await create()).toBe(200);
+    }
+  });
+
   it('with a token, through the load balancer', async () => {
     const token = await store.token();
     await supertest(store.endpoint)

@@ -34,6 +34,8 @@ export const createBucket = defineOperation<BodyPlan, void>({
     const { outcome, bucket } = await metadata.createBucket(exchange.controlCall(), { name, accountId });
     if (outcome === 'created') return;
     if (bucket.accountId !== accountId) throw new HoldfastError('BucketAlreadyExists', undefined, { BucketName: name });
+    // Made while this request was under way: of concurrent creates one is answered 200, the others may try again.
+    if (bucket.createdAtMs >= exchange.request.arrivedAtMs) throw new HoldfastError('OperationAborted');
     // The oldest region of S3 answers 200 to the owner, the others 409.
     if (region !== 'us-east-1') throw new HoldfastError('BucketAlreadyOwnedByYou', undefined, { BucketName: name });
   },

@@ -215,7 +215,7 @@ describe('seed-3.7: the bytes are durable before metadata knows the object', () 
       happened.push('sent');
       return Reflect.apply(end, this, args) as ServerResponse;
     });
-    const headers = status === '400' ? { 'content-md5': md5('other') } : {};
+    const headers: Record<string, string> = status === '400' ? { 'content-md5': md5('other') } : {};
     await send(method, path, method === 'PUT' ? 'hello' : undefined, headers);
     await wait(5);
     expect(happened.slice(-3)).toEqual([`${step} ${status}`, 'sent', `${step + 1} ${status}`]);

@@ -72,7 +72,7 @@ export class Pipeline {
 
   /** The whole path of a request, in the order in which it happens. */
   private async answer(arrival: Arrival, progress: Progress): Promise<Reply> {
-    const parsed = parseRequest(arrival.raw, arrival.headers, arrival.requestId);
+    const parsed = parseRequest(arrival.raw, arrival.headers, arrival.requestId, this.services.clock.nowMs());
     const row = resolveRow(parsed);
     progress.operation = row.name;
     const operation = operationOf(row);

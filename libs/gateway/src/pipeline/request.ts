@@ -20,11 +20,19 @@ export interface S3Request {
   readonly sent: HeaderList;
   /** As shown in `x-amz-request-id`. */
   readonly requestId: string;
+  /** Wall time of the arrival, before anybody was asked anything. */
+  readonly arrivedAtMs: number;
 }
 
 /** @throws HoldfastError InvalidURI, KeyTooLongError, InvalidRequest, InvalidBucketName */
-export function parseRequest(raw: IncomingMessage, headers: HeaderList, requestId: string): S3Request {
-  return { method: raw.method ?? '', target: parseRequestTarget(raw.url ?? ''), headers, sent: headers, requestId };
+export function parseRequest(
+  raw: IncomingMessage,
+  headers: HeaderList,
+  requestId: string,
+  arrivedAtMs: number,
+): S3Request {
+  const target = parseRequestTarget(raw.url ?? '');
+  return { method: raw.method ?? '', target, headers, sent: headers, requestId, arrivedAtMs };
 }
 
 /** The row of the operation table. @throws HoldfastError MethodNotAllowed, NotImplemented */
