@@ -199,9 +199,13 @@ const versionRead = s.object({
  * error. Errors: ServiceUnavailable (the database does not answer, or the outcome is not known), SlowDown, InternalError.
  */
 export const metadataService = defineService('metadata', {
+  /**
+   * `in-progress`: the bucket was made by another call while this request, which arrived at `arrivedAtMs` (wall time), was
+   * already under way; of calls that overlap one is told `created`.
+   */
   createBucket: write(
-    s.object({ name: bucketName, accountId: s.string(64) }),
-    s.object({ outcome: s.oneOf('created', 'exists'), bucket: BucketRecordSchema }),
+    s.object({ name: bucketName, accountId: s.string(64), arrivedAtMs: s.optional(s.integer()) }),
+    s.object({ outcome: s.oneOf('created', 'exists', 'in-progress'), bucket: BucketRecordSchema }),
   ),
   findBucket: read(s.object({ name: bucketName }), s.object({ bucket: s.optional(BucketRecordSchema) })),
   /** Releases the bucket's open uploads in the same transaction. */

@@ -7,6 +7,7 @@ import {
   type FlowName,
   type MetadataMethods,
 } from '@holdfast/contracts';
+import { BucketCreations } from './domain/bucket-creations.js';
 import { bucketDefaults } from './domain/bucket-defaults.js';
 import { assertStorableKey, isStorableText } from './domain/write-conditions.js';
 import { HousekeepingWorker } from './housekeeping.worker.js';
@@ -32,6 +33,7 @@ type Output<K extends keyof MetadataMethods> = Promise<Awaited<ReturnType<Metada
 /** The metadata service on Postgres. Nothing in it would be missed by a second instance on the same database. */
 export class MetadataService extends Metadata implements OutboxSource {
   private readonly buckets: BucketRepository;
+  private readonly creations = new BucketCreations();
   private readonly maps: ClusterMapRepository;
   private readonly commits: CommitBatcher;
   private readonly deletes: DeleteBatcher;
@@ -101,7 +103,8 @@ export class MetadataService extends Metadata implements OutboxSource {
       if (!isStorableText(input.name)) throw new HoldfastError('InvalidBucketName');
       const defaults = bucketDefaults(input.name, await this.maps.current());
       this.step(call, 'bucket-creation', 6, input.name);
-      const answer = await this.buckets.create(call, { ...input, ...defaults });
+      const made = await this.buckets.create(call, { ...input, ...defaults });
+      const answer = { ...made, outcome: this.creations.judge(made, input.arrivedAtMs) };
       if (answer.outcome === 'created') this.step(call, 'bucket-creation', 7, input.name);
       this.step(call, 'bucket-creation', 8, answer.outcome);
       return answer;

@@ -31,11 +31,15 @@ export const createBucket = defineOperation<BodyPlan, void>({
     exchange.step(ASK_METADATA_STEP);
     const { accountId } = exchange.caller;
     const name = exchange.bucketName;
-    const { outcome, bucket } = await metadata.createBucket(exchange.controlCall(), { name, accountId });
+    const { outcome, bucket } = await metadata.createBucket(exchange.controlCall(), {
+      name,
+      accountId,
+      arrivedAtMs: exchange.request.arrivedAtMs,
+    });
     if (outcome === 'created') return;
     if (bucket.accountId !== accountId) throw new HoldfastError('BucketAlreadyExists', undefined, { BucketName: name });
-    // Made while this request was under way: of concurrent creates one is answered 200, the others may try again.
-    if (bucket.createdAtMs >= exchange.request.arrivedAtMs) throw new HoldfastError('OperationAborted');
+    // Of concurrent creates one is answered 200; the others may try again.
+    if (outcome === 'in-progress') throw new HoldfastError('OperationAborted');
     // The oldest region of S3 answers 200 to the owner, the others 409.
     if (region !== 'us-east-1') throw new HoldfastError('BucketAlreadyOwnedByYou', undefined, { BucketName: name });
   },
