@@ -107,7 +107,7 @@ describe('power cuts', () => {
     ['space that is claimed as it is needed', undefined],
     ['space that is prepared in stretches of 8 blocks', { stretchBlocks: 8, stretchesFreeMin: 2 }],
   ])(
-    'seed-2.17: at every write and flush, in many combinations, nothing acknowledged is lost: %s',
+    'seed-2.17: at every write and flush of a run, in many combinations, nothing acknowledged is lost: %s',
     async (_how, prepared) => {
       const image = await formattedImage();
       let cases = 0;
