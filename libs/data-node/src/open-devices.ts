@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ExtentStore } from '@holdfast/extent-store';
+import { blankCapacityBytes } from './blank-capacity.js';
 import type { OwnedDevice } from './local-unit-store.js';
 
 /** A device file (or block device) of this process. */
@@ -9,7 +10,10 @@ export interface DeviceSetting {
   readonly path: string;
   /** By the cluster map: which replacement in its slot it is. */
   readonly generation: number;
-  /** Size of a file that is not there yet, a multiple of 4 KiB. Without it a missing file is an error. */
+  /**
+   * Present while the device may still have to be made: the size, a multiple of 4 KiB, of a file that is not there or empty. A
+   * file or block device of zeros keeps its own size. Without it a missing file is an error, and so is one without a device.
+   */
   readonly createBytes?: number;
 }
 
@@ -20,7 +24,7 @@ export interface OpenDevicesOptions {
 }
 
 /**
- * Opens the devices, first making those that are not there. A device of another cluster, another device than the map names,
+ * Opens the devices, first making those that are not there or hold nothing but zeros. A device of another cluster, another device than the map names,
  * or an older one that was replaced is refused: it may hold the only copy of someone's bytes, or stale ones. Errors: Error with the path and what to do.
  */
 export async function openDevices(options: OpenDevicesOptions): Promise<OwnedDevice[]> {
@@ -43,9 +47,15 @@ export async function closeDevices(devices: readonly OwnedDevice[]): Promise<voi
 
 async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptions): Promise<ExtentStore> {
   const { path, deviceId, generation, createBytes } = device;
-  if (!existsSync(path)) {
-    if (createBytes === undefined) throw new Error(`${path} is not there: give the path of device ${deviceId}`);
-    await ExtentStore.format(path, { deviceId, clusterId, generation, capacityBytes: createBytes });
+  if (createBytes === undefined) {
+    if (!existsSync(path)) throw new Error(`${path} is not there: give the path of device ${deviceId}`);
+  } else {
+    const capacityBytes = await blankCapacityBytes(path, createBytes);
+    if (capacityBytes !== undefined) {
+      await ExtentStore.format(path, { deviceId, clusterId, generation, capacityBytes }).catch((cause: Error) => {
+        throw new Error(`${path} cannot become a device: ${cause.message}`, { cause });
+      });
+    }
   }
   const store = await ExtentStore.open(path);
   const found = store.superblock;
