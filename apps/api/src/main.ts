@@ -17,7 +17,14 @@ import { apiConfig } from './api.config.js';
 
 const config = orExplain(() => apiConfig());
 
-await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin: config.STOP_WITH_STDIN }, async () => {
+const life = {
+  name: config.NAME,
+  logLevel: config.LOG_LEVEL,
+  stopWithStdin: config.STOP_WITH_STDIN,
+  drainMs: config.DRAIN_MS,
+};
+
+await runService(life, async () => {
   const auth = new InternalAuthenticator(config.CLUSTER_SECRET);
   const trace = new TraceLog(config.NAME);
   const iamClient = new RpcClient(auth, config.IAM_ADDRESS);
@@ -42,7 +49,14 @@ await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin:
   const app = await NestFactory.createApplicationContext(
     AppModule.forRoot(
       { identity, metadata, data },
-      { trace, region: config.REGION, signatureV2: config.SIGNATURE_V2, edge: auth, isReady },
+      {
+        trace,
+        region: config.REGION,
+        signatureV2: config.SIGNATURE_V2,
+        edge: auth,
+        isReady,
+        drainMs: config.DRAIN_MS,
+      },
     ),
     { logger: false },
   );

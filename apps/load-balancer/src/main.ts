@@ -15,7 +15,14 @@ import { loadBalancerConfig } from './load-balancer.config.js';
 
 const config = orExplain(() => loadBalancerConfig());
 
-await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin: config.STOP_WITH_STDIN }, async () => {
+const life = {
+  name: config.NAME,
+  logLevel: config.LOG_LEVEL,
+  stopWithStdin: config.STOP_WITH_STDIN,
+  drainMs: config.DRAIN_MS,
+};
+
+await runService(life, async () => {
   const auth = new InternalAuthenticator(config.CLUSTER_SECRET);
   const trace = new TraceLog(config.NAME);
   const shared = {

@@ -18,6 +18,8 @@ export interface GatewayOptions {
   readonly edge?: EdgeAuthenticator;
   /** True when requests may be sent here. Without it, ready means: listening and not draining. */
   readonly isReady?: () => Promise<boolean>;
+  /** How long requests under way may take at a shutdown: 10 s unless given. */
+  readonly drainMs?: number;
   readonly limits?: Partial<HttpLimits>;
 }
 

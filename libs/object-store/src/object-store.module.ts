@@ -117,7 +117,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
 
   /** Requests first, then what they owe; the features close their own in the next phase. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.listener.drain(10_000);
+    await this.listener.drain();
     await this.relay.stop();
     this.bus.stop();
   }

@@ -6,15 +6,18 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const STOP_MAX_MS = 15_000;
+/** What a stop may take besides the requests that it waits for. */
+const STOP_SPARE_MS = 5000;
+const DRAIN_MS = 10_000;
 
 /**
  * The life of a service process: starts it, stops it cleanly on SIGTERM and SIGINT (and when standard input ends, if
  * `stopWithStdin`: its starter has died), ends at once on a signal that comes later again. A broken invariant or any other uncaught failure
- * ends the process with its facts in the log: going on wrong is worse than a restart.
+ * ends the process with its facts in the log: going on wrong is worse than a restart. A stop that takes 5 s longer than `drainMs`
+ * (10 s unless given), in which requests under way may finish, is cut off.
  */
 export async function runService(
-  options: { name: string; logLevel: LogLevel; stopWithStdin: boolean },
+  options: { name: string; logLevel: LogLevel; stopWithStdin: boolean; drainMs?: number },
   start: () => Promise<RunningService>,
 ): Promise<void> {
   configureLog({ service: options.name, level: options.logLevel });
@@ -23,7 +26,7 @@ export async function runService(
   let service: RunningService | undefined;
   const stop = onStopSignal((why) => {
     log.info('stopping', { why });
-    setTimeout(() => process.exit(1), STOP_MAX_MS).unref();
+    setTimeout(() => process.exit(1), (options.drainMs ?? DRAIN_MS) + STOP_SPARE_MS).unref();
     void (service?.stop() ?? Promise.resolve()).then(
       () => process.exit(0),
       (error: unknown) => die('stop failed', error),

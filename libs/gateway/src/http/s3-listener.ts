@@ -34,6 +34,7 @@ export interface GatewayPorts {
   readonly clock?: Clock;
 }
 
+const DRAIN_MS = 10_000;
 const DRAIN_POLL_MS = 20;
 const CLOSE_MAX_MS = 5000;
 const CLIENT_ERRORS: Readonly<Record<string, HoldfastError>> = {
@@ -55,11 +56,14 @@ export class S3Listener implements OnApplicationShutdown {
   private readonly isReady: () => Promise<boolean>;
   /** The youngest answer of each connection. */
   private readonly answers = new WeakMap<Duplex, ServerResponse>();
+  private readonly drainMs: number;
   private draining = false;
+  private drained: Promise<void> | undefined;
 
   constructor(ports: GatewayPorts, options: GatewayOptions = {}) {
     this.limits = { ...HTTP_LIMITS, ...options.limits };
     this.edge = options.edge;
+    this.drainMs = options.drainMs ?? DRAIN_MS;
     this.isReady = options.isReady ?? (async () => true);
     this.writer = new ReplyWriter(this.hostId, this.limits);
     const clock = ports.clock ?? systemClock;
@@ -83,13 +87,18 @@ export class S3Listener implements OnApplicationShutdown {
   }
 
   /**
-   * From now on not ready, so that nothing new is sent here. When the requests under way are answered, or after `timeoutMs`,
-   * no more connections are taken and those without a request are closed.
+   * From now on not ready, so that nothing new is sent here. When the requests under way are answered, or after `drainMs` of the
+   * options, no more connections are taken and those without a request are closed. A second call waits for the first.
    */
-  async drain(timeoutMs = 30_000): Promise<void> {
+  drain(): Promise<void> {
+    this.drained ??= this.finishRequests();
+    return this.drained;
+  }
+
+  private async finishRequests(): Promise<void> {
     this.draining = true;
     this.writer.drain();
-    const untilMs = performance.now() + timeoutMs;
+    const untilMs = performance.now() + this.drainMs;
     while (this.metrics.inflightCount > 0 && performance.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }

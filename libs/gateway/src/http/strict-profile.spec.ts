@@ -284,4 +284,18 @@ describe('health', () => {
     await expect(RawConnection.open(otherPort)).rejects.toThrow('ECONNREFUSED');
     await other.close();
   });
+
+  it('waits at a shutdown no longer than its drain time for a request that does not end', async () => {
+    const other = new S3Listener(ports, { drainMs: 50 });
+    const otherPort = await other.listen(0);
+    const upload = await RawConnection.open(otherPort);
+    upload.send(`${request('PUT /bucket/endless HTTP/1.1', bearer, 'Content-Length: 5')}he`);
+    const probe = await RawConnection.open(otherPort);
+    probe.send(request('GET /_holdfast/health/live HTTP/1.1'));
+    await probe.answer();
+    expect(other.metrics.inflightCount).toBe(1);
+    await Promise.all([other.drain(), other.onApplicationShutdown()]);
+    await expect(RawConnection.open(otherPort)).rejects.toThrow('ECONNREFUSED');
+    expect((await upload.answer()).status).toBe(0);
+  });
 });
