@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
-import { Identity, Metadata, TraceLog } from '@holdfast/contracts';
+import { backgroundCall, Identity, Metadata, TraceLog } from '@holdfast/contracts';
 import { createAdminApp, S3Listener } from '@holdfast/gateway';
 import {
   claimFolder,
@@ -73,6 +73,11 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     metadata: app.get(Metadata),
     trace,
     metrics: listener.metrics,
+    isReady: async () => {
+      if (!listener.takesRequests) return false;
+      await app.get(Metadata).clusterMap(backgroundCall(2000), {});
+      return true;
+    },
   });
   await admin.listen(options.adminPort, options.host);
   const adminPort = (admin.getHttpServer().address() as AddressInfo).port;

@@ -1,5 +1,7 @@
 import { s, type Infer } from './schema.js';
 
+export const DATABASE_GENERATION_MAX = 32_767;
+
 /** Sets, nodes, controllers, devices and their states. Kept in Postgres, handed out whole with every change of `epoch`. */
 export const DeviceEntrySchema = s.object({
   deviceId: s.string(64),
@@ -24,8 +26,8 @@ export const StorageSetEntrySchema = s.object({
 });
 export const ClusterMapSchema = s.object({
   clusterId: s.string(64),
-  /** Raised when the database was restored or rebuilt; the high 16 bits of every sequence. */
-  generation: s.integer(1, 65_535),
+  /** Raised when the database was restored or rebuilt; the high bits of every sequence, 15 of them: the sign of Postgres' bigint stays free. */
+  generation: s.integer(1, DATABASE_GENERATION_MAX),
   epoch: s.bigint,
   sets: s.array(StorageSetEntrySchema),
 });

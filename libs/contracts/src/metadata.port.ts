@@ -1,4 +1,4 @@
-import { ClusterMapSchema } from './cluster-map.js';
+import { ClusterMapSchema, DATABASE_GENERATION_MAX } from './cluster-map.js';
 import { RedundancyProfileSchema } from './redundancy.js';
 import { s, type Infer } from './schema.js';
 import { defineService, read, write, type PortOf } from './service.js';
@@ -182,7 +182,7 @@ export type OutboxKind = Infer<typeof OutboxKindSchema>;
 /** Which database speaks: a device frees nothing for another cluster, another generation or a lower sequence. */
 export const DatabaseIdentitySchema = s.object({
   clusterId: s.string(64),
-  generation: s.integer(1, 65_535),
+  generation: s.integer(1, DATABASE_GENERATION_MAX),
   sequence: s.bigint,
 });
 export type DatabaseIdentity = Infer<typeof DatabaseIdentitySchema>;

@@ -86,6 +86,11 @@ export class S3Listener implements OnApplicationShutdown {
     });
   }
 
+  /** Listening, and not draining. */
+  get takesRequests(): boolean {
+    return this.server.listening && !this.draining;
+  }
+
   /**
    * From now on not ready, so that nothing new is sent here. When the requests under way are answered, or after `drainMs` of the
    * options, no more connections are taken and those without a request are closed. A second call waits for the first.

@@ -287,6 +287,7 @@ describe('health', () => {
 
   it('waits at a shutdown no longer than its drain time for a request that does not end', async () => {
     const other = new S3Listener(ports, { drainMs: 50 });
+    expect(other.takesRequests).toBe(false);
     const otherPort = await other.listen(0);
     const upload = await RawConnection.open(otherPort);
     upload.send(`${request('PUT /bucket/endless HTTP/1.1', bearer, 'Content-Length: 5')}he`);
@@ -294,7 +295,9 @@ describe('health', () => {
     probe.send(request('GET /_holdfast/health/live HTTP/1.1'));
     await probe.answer();
     expect(other.metrics.inflightCount).toBe(1);
+    expect(other.takesRequests).toBe(true);
     await Promise.all([other.drain(), other.onApplicationShutdown()]);
+    expect(other.takesRequests).toBe(false);
     await expect(RawConnection.open(otherPort)).rejects.toThrow('ECONNREFUSED');
     expect((await upload.answer()).status).toBe(0);
   });
