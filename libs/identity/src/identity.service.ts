@@ -12,7 +12,7 @@ import {
 import { systemClock, type Clock } from '@holdfast/stdx';
 import { FailureLimiter } from './domain/failure-limiter.js';
 import { PasswordHasher } from './domain/password-hash.js';
-import { judge } from './domain/principal.js';
+import { judge, judgeInTurns } from './domain/principal.js';
 import { SealingKey } from './domain/sealing.js';
 import { IdentityAdministration } from './identity-administration.js';
 import {
@@ -136,7 +136,8 @@ export class IdentityService extends Identity {
 
   override async decide(call: CallContext, { caller, checks }: In<'decide'>): Out<'decide'> {
     const principal = await withinDeadline(call, this.parts.directory.principalOf(caller));
-    return { decisions: checks.map((check) => (principal === undefined ? 'no-allow' : judge(principal, check))) };
+    if (principal === undefined) return { decisions: checks.map(() => 'no-allow') };
+    return { decisions: await withinDeadline(call, judgeInTurns(principal, checks)) };
   }
 
   override async issueToken(_call: CallContext, credentials: In<'issueToken'>): Out<'issueToken'> {

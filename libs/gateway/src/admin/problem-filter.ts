@@ -17,7 +17,8 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
-    if (problem.status >= 500) log.error('an administrative request failed', { error });
+    // Who is turned away for trying too often could fill the log with it.
+    if (problem.status >= 500 && problem.title !== 'SlowDown') log.error('an administrative request failed', { error });
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   }

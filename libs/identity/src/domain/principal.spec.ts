@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { compilePolicy } from '@holdfast/iam-policy';
-import { ANONYMOUS, judge, type Principal } from './principal.js';
+import { ANONYMOUS, judge, judgeInTurns, type Principal } from './principal.js';
 
 const OWN = '111111111111';
 const OTHER = '222222222222';
@@ -52,5 +52,38 @@ describe('reach of principals', () => {
 
   it('seed-3.3: nobody is allowed nothing', () => {
     expect(decide({ ...ANONYMOUS, policies: [all] }, 's3:GetObject', 'arn:aws:s3:::b/k')).toBe('no-allow');
+  });
+});
+
+describe('many checks', () => {
+  afterEach(() => jest.restoreAllMocks());
+  const only = compilePolicy(
+    'only',
+    '{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/even-*"}}',
+  );
+  const checks = Array.from({ length: 100 }, (_, index) => ({
+    action: 's3:DeleteObject',
+    resource: `arn:aws:s3:::b/${index % 2 === 0 ? 'even' : 'odd'}-${index}`,
+  }));
+
+  it('are judged one by one, in their order', async () => {
+    const who = principal('user', false, [only]);
+    expect(await judgeInTurns(who, checks)).toEqual(checks.map((check) => judge(who, check)));
+    expect(await judgeInTurns(who, [])).toEqual([]);
+  });
+
+  it('let others have their turn while dear policies are judged', async () => {
+    let nowMs = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => (nowMs += 4));
+    let turns = 0;
+    let done = false;
+    const count = (): void => {
+      turns += 1;
+      if (!done) setImmediate(count);
+    };
+    setImmediate(count);
+    await judgeInTurns(principal('user', false, [only]), checks);
+    done = true;
+    expect(turns).toBeGreaterThan(20);
   });
 });
