@@ -11,12 +11,20 @@ import {
   welcomeText,
   type StartOptions,
 } from '@holdfast/local-services';
-import { HealthState, InternalAuthenticator, InternalHttpServer, onStopSignal } from '@holdfast/service-host';
+import {
+  HealthState,
+  InternalAuthenticator,
+  InternalHttpServer,
+  onStopSignal,
+  orExplain,
+} from '@holdfast/service-host';
 import { plannedSets, preparePlan, readPlan, savePlan, type ClusterPlan } from './cluster-plan.js';
+import { clusterConfig } from './cluster.config.js';
 import { ACTIONS, askControl, processTable, serveControl, type Action } from './control.js';
 import type { ProcessView } from './managed-process.js';
 import { clusterMembers, type Members } from './members.js';
 
+const config = orExplain(() => clusterConfig());
 const APPS = fileURLToPath(new URL('../..', import.meta.url));
 
 async function command(options: StartOptions): Promise<void> {
@@ -77,6 +85,7 @@ async function run(options: StartOptions): Promise<void> {
   const members = await clusterMembers({
     apps: APPS,
     options,
+    config,
     plan,
     secret,
     credentials,

@@ -11,6 +11,7 @@ import {
   type StartOptions,
 } from '@holdfast/local-services';
 import { DEVICE_COUNT, type ClusterPlan, type PlannedNode } from './cluster-plan.js';
+import type { ClusterConfig } from './cluster.config.js';
 import { ManagedProcess, type Managed, type ProcessView } from './managed-process.js';
 import { ManagedServer, type RunningServer } from './managed-server.js';
 
@@ -23,6 +24,7 @@ export interface MembersInput {
   /** Folder of the apps. */
   readonly apps: string;
   readonly options: StartOptions;
+  readonly config: ClusterConfig;
   readonly plan: ClusterPlan;
   readonly secret: string;
   readonly credentials: RootCredentials;
@@ -41,16 +43,16 @@ interface Found {
 const at = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`;
 
 /** Settings of the services that an operator may give to the starter, handed on to the services that know them. */
-const PASSED_ON: Readonly<Record<string, readonly string[]>> = {
-  metadata: ['HOLDFAST_COLLECT_GRACE_MS', 'HOLDFAST_FREE_DELAY_MS'],
-  data: ['HOLDFAST_COLLECT_GRACE_MS', 'HOLDFAST_COLLECT_INTERVAL_MS'],
-  iam: ['HOLDFAST_PRINCIPAL_CACHE_MS', 'HOLDFAST_TOKEN_SECONDS'],
-  api: ['HOLDFAST_REGION', 'HOLDFAST_SIGNATURE_V2'],
+const PASSED_ON: Readonly<Record<string, readonly (keyof ClusterConfig)[]>> = {
+  metadata: ['COLLECT_GRACE_MS', 'FREE_DELAY_MS'],
+  data: ['COLLECT_GRACE_MS', 'COLLECT_INTERVAL_MS'],
+  iam: ['PRINCIPAL_CACHE_MS', 'TOKEN_SECONDS'],
+  api: ['REGION', 'SIGNATURE_V2'],
 };
-const PASSED_TO_ALL = ['HOLDFAST_LOG_LEVEL'];
+const PASSED_TO_ALL: readonly (keyof ClusterConfig)[] = ['LOG_LEVEL'];
 
 function passedOn(app: string): Environment {
-  const names = [...PASSED_TO_ALL, ...(PASSED_ON[app] ?? [])];
+  const names = [...PASSED_TO_ALL, ...(PASSED_ON[app] ?? [])].map((name) => `HOLDFAST_${name}`);
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
@@ -131,10 +133,9 @@ function service(input: MembersInput, name: string, app: string, where: string, 
 }
 
 /** Size of the device files to make; nothing is made once all of them have been. */
-async function newDeviceBytes({ plan, options }: MembersInput): Promise<number | undefined> {
+async function newDeviceBytes({ plan, options, config }: MembersInput): Promise<number | undefined> {
   if (plan.devicesMade) return undefined;
-  const given = process.env['HOLDFAST_DEVICE_BYTES'];
-  return given ? Number(given) : deviceCapacityBytes(options.dataDirectory, DEVICE_COUNT);
+  return config.DEVICE_BYTES ?? deviceCapacityBytes(options.dataDirectory, DEVICE_COUNT);
 }
 
 function dataNode(input: MembersInput, node: PlannedNode, createBytes: number | undefined): Managed {

@@ -11,7 +11,7 @@ export function standaloneConfig(env?: NodeJS.ProcessEnv) {
       ROOT_USER: z.string().optional(),
       ROOT_PASSWORD: z.string().optional(),
       /** Size of each new device file; without it a share of the free space. */
-      DEVICE_BYTES: z.coerce.number().int().multipleOf(4096).optional(),
+      DEVICE_BYTES: setting.deviceBytes.optional(),
       COLLECT_GRACE_MS: setting.milliseconds(setting.collectGraceMs),
       COLLECT_INTERVAL_MS: setting.milliseconds(600_000),
       FREE_DELAY_MS: setting.milliseconds(10 * 60 * 1000),

@@ -56,6 +56,8 @@ export const setting = {
     .regex(/^[0-9a-f]{64,}$/, 'must be at least 64 hex digits (openssl rand -hex 32)')
     .transform((text) => Buffer.from(text, 'hex')),
   milliseconds: (fallback: number) => z.coerce.number().int().min(0).default(fallback),
+  /** Size of a device file: whole blocks of 4 KiB. */
+  deviceBytes: z.coerce.number().int().min(4096).multipleOf(4096),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** `true`: the process ends when its standard input does (its starter holds the other end). */
   stopWithStdin: z.stringbool().default(false),
