@@ -1,8 +1,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import {
+  FreeUnitsSchema,
   HoldfastError,
   LIMITS,
+  ListedUnitsSchema,
+  ListUnitsSchema,
   s,
+  UNIT_HEADER_FIELD,
   UnitStore,
   type CallContext,
   type DatabaseIdentity,
@@ -12,6 +16,7 @@ import {
   type Schema,
   type UnitHeader,
   type UnitPosition,
+  type UnitReadCall,
   type UnitReceipt,
 } from '@holdfast/contracts';
 import {
@@ -23,42 +28,8 @@ import {
   type DataPlaneConnections,
 } from './data-plane-connections.js';
 
-/** A read that says which copy of a chunk it asks for: the node's trace tells them apart. */
-interface UnitReadCall extends CallContext {
-  readonly copy?: 'primary' | 'secondary';
-}
-
-const UNIT_HEADER_FIELD = 'x-holdfast-unit';
 const JSON_BYTES_MAX = 16 * 1024 * 1024;
 
-const position = s.object({ chunkId: s.hex(16), unitIndex: s.integer(0, 255) });
-const freeRequest = s.object({
-  deviceId: s.string(64),
-  units: s.array(position),
-  database: s.object({ clusterId: s.string(64), generation: s.integer(1, 65_535), sequence: s.bigint }),
-});
-const listRequest = s.object({
-  deviceId: s.string(64),
-  after: s.optional(position),
-  limit: s.integer(1, 10_000),
-  minimumAgeMs: s.integer(),
-});
-const listAnswer = s.object({
-  units: s.array(
-    s.object({
-      chunkId: s.hex(16),
-      unitIndex: s.integer(0, 255),
-      k: s.integer(1, 255),
-      m: s.integer(0, 255),
-      chunkSizeBytes: s.integer(),
-      unitSizeBytes: s.integer(),
-      bucketId: s.bigint,
-      writeId: s.hex(16),
-      writtenAtMs: s.integer(),
-    }),
-    10_000,
-  ),
-});
 const receiptAnswer = s.object({ epoch: s.bigint, deviceGeneration: s.integer() });
 const statusAnswer = s.object({
   deviceId: s.string(64),
@@ -125,7 +96,7 @@ export class RemoteUnitStore extends UnitStore {
     const { clusterId, generation, sequence } = database;
     const { deviceId } = device;
     const body = { deviceId, units: asked, database: { clusterId, generation, sequence } };
-    await this.post(call, device, '/units/free', freeRequest.encode(body, 'free'), s.object({}));
+    await this.post(call, device, '/units/free', FreeUnitsSchema.encode(body, 'free'), s.object({}));
   }
 
   override async list(
@@ -135,8 +106,8 @@ export class RemoteUnitStore extends UnitStore {
   ): Promise<ListedUnit[]> {
     const after = query.after && { chunkId: query.after.chunkId, unitIndex: query.after.unitIndex };
     const { limit, minimumAgeMs } = query;
-    const body = listRequest.encode({ deviceId: device.deviceId, after, limit, minimumAgeMs }, 'list');
-    return (await this.post(call, device, '/units/list', body, listAnswer)).units;
+    const body = ListUnitsSchema.encode({ deviceId: device.deviceId, after, limit, minimumAgeMs }, 'list');
+    return (await this.post(call, device, '/units/list', body, ListedUnitsSchema)).units;
   }
 
   override async status(call: CallContext, device: DeviceLocation): Promise<DeviceStatus> {

@@ -11,6 +11,11 @@ export interface CallContext {
   readonly flow?: FlowName;
 }
 
+/** A read of a unit that says which copy of its chunk it is for: the node's trace tells them apart. Primary unless said. */
+export interface UnitReadCall extends CallContext {
+  readonly copy?: 'primary' | 'secondary';
+}
+
 /** A call that no client stands behind: a worker, a start. */
 export function backgroundCall(timeoutMs: number): CallContext {
   return { requestId: newRequestId(), deadline: Deadline.in(timeoutMs) };

@@ -1,4 +1,4 @@
-export { backgroundCall, type CallContext } from './call-context.js';
+export { backgroundCall, type CallContext, type UnitReadCall } from './call-context.js';
 export { decodeChunkList, encodeChunkList, type ChunkEntry, type UnitLayout } from './chunk-list.codec.js';
 export {
   ClusterMapSchema,
@@ -84,3 +84,4 @@ export {
   type UnitPosition,
   type UnitReceipt,
 } from './unit-store.port.js';
+export { FreeUnitsSchema, ListedUnitsSchema, ListUnitsSchema, UNIT_HEADER_FIELD } from './unit-wire.js';

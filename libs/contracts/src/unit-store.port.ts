@@ -1,4 +1,4 @@
-import type { CallContext } from './call-context.js';
+import type { CallContext, UnitReadCall } from './call-context.js';
 import type { ChunkId, WriteId } from './ids.js';
 import type { DatabaseIdentity } from './metadata.port.js';
 
@@ -65,7 +65,7 @@ export abstract class UnitStore {
 
   /** Verified bytes `offset`..`offset+length` of the unit with its header, or undefined when the device holds no such unit. */
   abstract read(
-    call: CallContext,
+    call: UnitReadCall,
     device: DeviceLocation,
     unit: UnitPosition,
     offset: number,

@@ -12,10 +12,11 @@ import {
   type TraceLog,
   type UnitHeader,
   type UnitPosition,
+  type UnitReadCall,
   type UnitReceipt,
 } from '@holdfast/contracts';
 import { ExtentStoreError, type ExtentStore } from '@holdfast/extent-store';
-import { ByteBudget } from './byte-budget.js';
+import { ByteBudget } from '@holdfast/service-host';
 import { EpochFence } from './epoch-fence.js';
 
 /** A device of this process with its generation in the cluster map. */
@@ -33,11 +34,6 @@ export interface LocalUnitStoreOptions {
   /** Epoch of the newest map known at the start. */
   readonly epoch?: bigint;
   readonly clock?: Clock;
-}
-
-/** A read that says which copy of a chunk it asks for: decides between the steps "primary" and "secondary" of the trace. */
-export interface UnitReadCall extends CallContext {
-  readonly copy?: 'primary' | 'secondary';
 }
 
 const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;

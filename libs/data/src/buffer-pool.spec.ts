@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deadline, KIB, MIB } from '@holdfast/stdx';
 import { BufferPool, slabSizeFor } from './buffer-pool.js';
-import { ByteBudget } from './byte-budget.js';
 
 const soon = () => Deadline.in(2000);
 
@@ -49,31 +48,5 @@ describe('buffer pool', () => {
     pool.dropIdle();
     const fourth = await pool.acquire(256 * KIB, soon());
     expect([first.bytes, second.bytes]).not.toContain(fourth.bytes);
-  });
-});
-
-describe('byte budget', () => {
-  it('admits in order of arrival, and a small request does not overtake a large one', async () => {
-    const budget = new ByteBudget(100);
-    await budget.take(80, soon());
-    const order: string[] = [];
-    const large = budget.take(60, soon()).then(() => order.push('large'));
-    const small = budget.take(10, soon()).then(() => order.push('small'));
-    expect(budget.tryTake(1)).toBe(false);
-    budget.give(80);
-    await Promise.all([large, small]);
-    expect(order).toEqual(['large', 'small']);
-    expect(budget.inUseBytes).toBe(70);
-  });
-
-  it('gives up at the deadline with SlowDown and lets the next one in', async () => {
-    const budget = new ByteBudget(100);
-    await budget.take(90, soon());
-    const late = budget.take(50, Deadline.in(20));
-    const fits = budget.take(10, soon());
-    await expect(late).rejects.toMatchObject({ code: 'SlowDown' });
-    await fits;
-    expect(budget.inUseBytes).toBe(100);
-    expect(budget.waiting).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { assert, KIB, type Deadline } from '@holdfast/stdx';
-import { ByteBudget } from './byte-budget.js';
+import { ByteBudget } from '@holdfast/service-host';
 
 const SMALLEST_SLAB_BYTES = 64 * KIB;
 /** A pool that was not used for so long gives its idle slabs up. */

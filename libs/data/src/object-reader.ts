@@ -6,11 +6,12 @@ import {
   type ReadRange,
   type TraceLog,
   type UnitLayout,
+  type UnitReadCall,
 } from '@holdfast/contracts';
-import { ByteBudget } from './byte-budget.js';
+import { ByteBudget } from '@holdfast/service-host';
 import { CopyRead } from './copy-read.js';
 import { GroupRead } from './group-read.js';
-import { UnitSource, type UnitReadCall, type UnitSourceParts } from './unit-source.js';
+import { UnitSource, type UnitSourceParts } from './unit-source.js';
 
 /** Reads up to this size do not count against the readers' memory. */
 const UNCOUNTED_BYTES_MAX = 4 * LIMITS.smallChunkBytesMax;

@@ -1,14 +1,9 @@
-import type { CallContext, DevicePlace, UnitHeader, UnitLayout, UnitStore } from '@holdfast/contracts';
+import type { DevicePlace, UnitHeader, UnitLayout, UnitReadCall, UnitStore } from '@holdfast/contracts';
 import { storedUnitSize } from '@holdfast/erasure';
 import { log } from '@holdfast/service-host';
 import type { ClusterMapCache } from './cluster-map-cache.js';
 import type { DeviceHealth } from './device-health.js';
 import type { SlowReadWatch } from './slow-read-watch.js';
-
-/** A read that says which copy of a chunk it asks for: the node's trace tells them apart. */
-export interface UnitReadCall extends CallContext {
-  readonly copy?: 'primary' | 'secondary';
-}
 
 export interface UnitSourceParts {
   readonly units: UnitStore;

@@ -1,3 +1,4 @@
+export { ByteBudget } from './byte-budget.js';
 export { ConfigError, readConfig, setting } from './config.js';
 export { HealthState } from './health.js';
 export {

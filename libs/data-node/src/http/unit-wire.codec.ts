@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { HoldfastError, s, type Schema, type UnitHeader } from '@holdfast/contracts';
+import { HoldfastError, type Schema, type UnitHeader } from '@holdfast/contracts';
 
 /*
- * The node's side of the data plane for units; the caller's side is clients/unit-store.client.ts.
+ * The node's side of the data plane for units; the caller's side is clients/unit-store.client.ts, the schemas are in contracts.
  *
  *   PUT  /units/DEVICE/CHUNK/INDEX?k=&m=&chunk=&size=&bucket=&write=&epoch=   bytes -> {epoch, deviceGeneration}
  *   GET  /units/DEVICE/CHUNK/INDEX?offset=&length=&copy=                     -> bytes, x-holdfast-unit: k m chunk size bucket write
@@ -16,35 +16,8 @@ import { HoldfastError, s, type Schema, type UnitHeader } from '@holdfast/contra
  */
 export const UNIT_PATH = /^\/units\/([\w.-]{1,64})\/([0-9a-f]{32})\/(\d{1,2})$/;
 export const STATUS_PATH = /^\/devices\/([\w.-]{1,64})\/status$/;
-export const UNIT_HEADER_FIELD = 'x-holdfast-unit';
 
 const JSON_BODY_BYTES_MAX = 4 * 1024 * 1024;
-
-const position = s.object({ chunkId: s.hex(16), unitIndex: s.integer(0, 255) });
-const listedUnit = s.object({
-  chunkId: s.hex(16),
-  unitIndex: s.integer(0, 255),
-  k: s.integer(1, 255),
-  m: s.integer(0, 255),
-  chunkSizeBytes: s.integer(),
-  unitSizeBytes: s.integer(),
-  bucketId: s.bigint,
-  writeId: s.hex(16),
-  writtenAtMs: s.integer(),
-});
-
-export const FreeRequestSchema = s.object({
-  deviceId: s.string(64),
-  units: s.array(position),
-  database: s.object({ clusterId: s.string(64), generation: s.integer(1, 65_535), sequence: s.bigint }),
-});
-export const ListRequestSchema = s.object({
-  deviceId: s.string(64),
-  after: s.optional(position),
-  limit: s.integer(1, 10_000),
-  minimumAgeMs: s.integer(),
-});
-export const ListAnswerSchema = s.object({ units: s.array(listedUnit, 10_000) });
 
 /** A query whose every number is checked. Errors: InvalidArgument. */
 export class UnitQuery {

@@ -1,20 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HoldfastError, LIMITS, type CallContext, type DeviceLocation } from '@holdfast/contracts';
-import { answerJson, beginBody, type InternalHttpServer } from '@holdfast/service-host';
-import { ByteBudget } from '../byte-budget.js';
-import type { LocalUnitStore, UnitReadCall } from '../local-unit-store.js';
 import {
-  FreeRequestSchema,
-  headerField,
-  headerOfQuery,
-  ListAnswerSchema,
-  ListRequestSchema,
-  readJsonBody,
-  STATUS_PATH,
+  FreeUnitsSchema,
+  HoldfastError,
+  LIMITS,
+  ListedUnitsSchema,
+  ListUnitsSchema,
   UNIT_HEADER_FIELD,
-  UNIT_PATH,
-  UnitQuery,
-} from './unit-wire.codec.js';
+  type CallContext,
+  type DeviceLocation,
+  type UnitReadCall,
+} from '@holdfast/contracts';
+import { answerJson, beginBody, ByteBudget, type InternalHttpServer } from '@holdfast/service-host';
+import type { LocalUnitStore } from '../local-unit-store.js';
+import { headerField, headerOfQuery, readJsonBody, STATUS_PATH, UNIT_PATH, UnitQuery } from './unit-wire.codec.js';
 
 const READ_BUFFER_BYTES = 64 * 1024 * 1024;
 /** A sender that was asked for its bytes and stays silent for so long loses its claim: the connection is closed. */
@@ -97,15 +95,15 @@ export class UnitHttpController {
   }
 
   private async free(request: IncomingMessage, response: ServerResponse, call: CallContext): Promise<void> {
-    const { deviceId, units, database } = await readJsonBody(request, FreeRequestSchema);
+    const { deviceId, units, database } = await readJsonBody(request, FreeUnitsSchema);
     await this.units.free(call, here(deviceId), units, database);
     answerJson(response, 200, {});
   }
 
   private async list(request: IncomingMessage, response: ServerResponse, call: CallContext): Promise<void> {
-    const { deviceId, ...query } = await readJsonBody(request, ListRequestSchema);
+    const { deviceId, ...query } = await readJsonBody(request, ListUnitsSchema);
     const units = await this.units.list(call, here(deviceId), query);
-    answerJson(response, 200, ListAnswerSchema.encode({ units: units.map(listed) }, 'answer'));
+    answerJson(response, 200, ListedUnitsSchema.encode({ units: units.map(listed) }, 'answer'));
   }
 }
 
