@@ -73,22 +73,12 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     metadata: app.get(Metadata),
     trace,
     metrics: listener.metrics,
-    isReady: async () => {
-      if (!listener.takesRequests) return false;
-      await app.get(Metadata).clusterMap(backgroundCall(2000), {});
-      return true;
-    },
+    isReady: () => isReady(listener, app.get(Metadata)),
   });
   await admin.listen(options.adminPort, options.host);
   const adminPort = (admin.getHttpServer().address() as AddressInfo).port;
   const port = await listener.listen(options.port, options.host);
-  const internal = new InternalHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    auth: new InternalAuthenticator(secret),
-    health: new HealthState(),
-  });
-  serveTrace(internal, trace);
+  const internal = internalServer(secret, trace);
   await savePlan(directory, { ...plan, devicesMade: true, httpPort: await internal.listen() });
   void postgres.exited.then((exit) => {
     if (exit.requested) return;
@@ -112,6 +102,21 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     await postgres.stop();
     await release();
   };
+}
+
+/** The S3 port takes requests, and the database answers. */
+async function isReady(listener: S3Listener, metadata: Metadata): Promise<boolean> {
+  if (!listener.takesRequests) return false;
+  await metadata.clusterMap(backgroundCall(2000), {});
+  return true;
+}
+
+/** Health and trace, for the tools. */
+function internalServer(secret: Buffer, trace: TraceLog): InternalHttpServer {
+  const auth = new InternalAuthenticator(secret);
+  const server = new InternalHttpServer({ host: '127.0.0.1', port: 0, auth, health: new HealthState() });
+  serveTrace(server, trace);
+  return server;
 }
 
 function explain(error: unknown): never {

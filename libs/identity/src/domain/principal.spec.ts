@@ -56,7 +56,7 @@ describe('reach of principals', () => {
 });
 
 describe('many checks', () => {
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => void jest.restoreAllMocks());
   const only = compilePolicy(
     'only',
     '{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/even-*"}}',
