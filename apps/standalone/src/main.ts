@@ -42,6 +42,8 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
   await makeFolder(directory);
   const release = await claimFolder(directory, 'A store');
   const plan = await preparePlan(directory, options.devices);
+  // Before anything is made with its ids: a first start that fails half-way must be able to go on.
+  await savePlan(directory, plan);
   const secret = Buffer.from(await clusterSecret(directory), 'hex');
   const credentials = await rootCredentials(directory, process.env);
   const postgres = await resolvePostgres({

@@ -39,9 +39,13 @@ export async function preparePlan(dataDirectory: string, devices: readonly strin
     };
   }
   if (devices.length > 0 && devices.join() !== kept.devices.map((device) => device.path).join()) {
+    const paths = kept.devices.map((device) => device.path).join(', ');
+    const advice = kept.devicesMade
+      ? 'leave --device out'
+      : `leave --device out, or remove ${dataDirectory} to choose others`;
     throw new LocalServiceError(
       'BadOption',
-      `the devices of ${dataDirectory} are those of its first start (${kept.devices.map((device) => device.path).join(', ')}); leave --device out`,
+      `the devices of ${dataDirectory} are those of its first start (${paths}); ${advice}`,
     );
   }
   return kept;
