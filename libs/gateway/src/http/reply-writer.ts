@@ -129,7 +129,6 @@ export class ReplyWriter {
         resolve();
       };
       out.on(event, done);
-      // Not the `close` of the answer: one that waits behind another never has it.
       socket.on('close', done);
     });
   }
@@ -137,8 +136,7 @@ export class ReplyWriter {
   /** The end of an answer may still lie in this process. */
   private watchTail(channel: Channel): void {
     const { raw, out } = channel;
-    const isTaken = out.socket !== null && raw.socket.writableLength === 0;
-    if (!out.writableFinished && !isTaken) void this.takenOrGone(channel, 'finish');
+    if (!out.writableFinished && raw.socket.writableLength > 0) void this.takenOrGone(channel, 'finish');
   }
 
   /**

@@ -37,6 +37,7 @@ export interface GatewayPorts {
 const DRAIN_MS = 10_000;
 const DRAIN_POLL_MS = 20;
 const CLOSE_MAX_MS = 5000;
+const PIPELINED_MAX = 64;
 const CLIENT_ERRORS: Readonly<Record<string, HoldfastError>> = {
   HPE_HEADER_OVERFLOW: new HoldfastError('RequestHeaderSectionTooLarge'),
   HPE_INVALID_EOF_STATE: new HoldfastError('IncompleteBody'),
@@ -56,6 +57,8 @@ export class S3Listener implements OnApplicationShutdown {
   private readonly isReady: () => Promise<boolean>;
   /** The youngest answer of each connection. */
   private readonly answers = new WeakMap<Duplex, ServerResponse>();
+  /** How many requests of a connection wait for the answer to an earlier one. */
+  private readonly waiting = new WeakMap<Duplex, number>();
   private readonly drainMs: number;
   private draining = false;
   private drained: Promise<void> | undefined;
@@ -166,7 +169,9 @@ export class S3Listener implements OnApplicationShutdown {
 
   private async onRequest(raw: IncomingMessage, out: ServerResponse): Promise<void> {
     let head: StrictHead;
+    const previous = this.answers.get(raw.socket);
     this.answers.set(raw.socket, out);
+    if (previous !== undefined && !previous.writableFinished && !(await this.turn(raw.socket, previous))) return;
     try {
       head = readStrictHead(raw);
     } catch (error) {
@@ -181,6 +186,23 @@ export class S3Listener implements OnApplicationShutdown {
     if (health !== undefined) await this.writer.write(channel, await health);
     else if (head.expectationRefused) await this.refuseExpectation(channel);
     else await this.pipeline.handle({ ...channel, body, headers: head.headers, isEdge: passedOn === undefined });
+  }
+
+  /**
+   * Requests that a client sends before it has its answers are served one after the other: a client must not hold the memory
+   * of a hundred answers with one connection that it does not read. False when the connection is given up; without an end of
+   * the previous answer (the connection is gone) it never resolves, and nothing keeps it.
+   */
+  private async turn(socket: Duplex, previous: ServerResponse): Promise<boolean> {
+    const waiting = (this.waiting.get(socket) ?? 0) + 1;
+    this.waiting.set(socket, waiting);
+    if (waiting > PIPELINED_MAX) {
+      socket.destroy();
+      return false;
+    }
+    await new Promise<void>((resolve) => previous.once('finish', resolve));
+    this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1);
+    return !socket.destroyed;
   }
 
   /** The id that the load balancer gave the request; undefined when the headers only pretend to come from it. */
