@@ -46,6 +46,8 @@ interface NewKey {
 }
 
 const ROOT = '';
+/** What the identity port takes. Identity itself allows less. */
+const POLICY_CHARACTERS_MAX = 65_536;
 
 /** Accounts, their users, keys and policies. The root of an account administers it; only that of the store makes accounts. */
 @Controller('admin/v1/accounts')
@@ -151,6 +153,7 @@ export class AccountController {
   ): Promise<void> {
     const document = request.rawBody?.toString('utf8') ?? '';
     if (document === '') throw new HoldfastError('InvalidArgument', 'The body must be a policy, as application/json.');
+    if (document.length > POLICY_CHARACTERS_MAX) throw new HoldfastError('InvalidArgument', 'The policy is too long.');
     await this.ports.identity.putUserPolicy(adminCall(), { ...path, document });
   }
 

@@ -84,6 +84,21 @@ describe('POST /auth/token', () => {
   });
 });
 
+describe('what the identity port would not take', () => {
+  it('a path longer than any name is refused before anybody judges it', async () => {
+    const { status, body } = await as(tenantRoot, 'get', `/admin/v1/accounts/${'1'.repeat(5000)}/users`);
+    expect({ status, title: body.title }).toEqual({ status: 400, title: 'InvalidArgument' });
+    expect(ports.calls.map(({ name }) => name)).toEqual(['authorize']);
+  });
+
+  it('a policy longer than any is refused', async () => {
+    const document = { Version: '2012-10-17', Statement: [{ Sid: 'x'.repeat(70_000) }] };
+    const { status } = await as(tenantRoot, 'put', `${ofTenant}/users/ada/policies/long`).send(document);
+    expect(status).toBe(400);
+    expect(ports.calls.map(({ name }) => name)).not.toContain('putUserPolicy');
+  });
+});
+
 const GUARDED: readonly (readonly ['get' | 'post' | 'put' | 'delete', string])[] = [
   ['get', '/metrics'],
   ['get', '/admin/v1/status'],

@@ -18,7 +18,7 @@ import { log } from '@holdfast/service-host';
 import { HTTP_LIMITS, type EdgeAuthenticator, type GatewayOptions, type HttpLimits } from '../gateway-options.js';
 import { Authenticator } from '../pipeline/authentication/authenticator.js';
 import { OwnedBuckets } from '../pipeline/owned-buckets.js';
-import { Pipeline } from '../pipeline/pipeline.js';
+import { pathOf, Pipeline } from '../pipeline/pipeline.js';
 import { RequestMetrics } from '../pipeline/request-metrics.js';
 import { healthReply } from './health-endpoints.js';
 import { ReplyWriter, type Channel } from './reply-writer.js';
@@ -218,7 +218,7 @@ export class S3Listener implements OnApplicationShutdown {
   private async refuseExpectation(channel: Channel): Promise<void> {
     const { requestId, raw } = channel;
     const { body } = encodeError(new HoldfastError('InvalidRequest', 'The expectation cannot be met.'), {
-      resource: raw.url ?? '',
+      resource: pathOf(raw.url ?? ''),
       requestId,
     });
     const headers = ['Content-Type', 'application/xml'];

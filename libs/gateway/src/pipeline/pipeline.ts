@@ -138,7 +138,7 @@ export class Pipeline {
 }
 
 /** Without the query: a presigned one is as good as a password. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const question = url.indexOf('?');
   return question < 0 ? url : url.slice(0, question);
 }

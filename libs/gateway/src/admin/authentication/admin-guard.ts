@@ -7,6 +7,9 @@ import { adminCall } from '../admin-call.js';
 import { ADMIN_PORTS, type AdminPorts } from '../admin-ports.js';
 import { bearerAuthentication } from './bearer-strategy.js';
 
+/** What the identity port takes. */
+const RESOURCE_CHARACTERS_MAX = 4096;
+
 /** Before every route of the admin port: who is it, and may they. Denies where a route does not say what it asks for. */
 @Injectable()
 export class AdminGuard implements CanActivate {
@@ -27,6 +30,8 @@ export class AdminGuard implements CanActivate {
     if (access === undefined || caller.kind === 'anonymous') throw new HoldfastError('AccessDenied');
     if (access.rootOnly && caller.kind !== 'root') throw new HoldfastError('AccessDenied');
     const check = { action: access.action, resource: access.resource(request.params as Record<string, string>) };
+    // No account and no user has so long a name: the path is refused before anybody judges it.
+    if (check.resource.length > RESOURCE_CHARACTERS_MAX) throw new HoldfastError('InvalidArgument');
     const { decisions } = await this.ports.identity.decide(adminCall(), { caller, checks: [check] });
     if (decisions[0] !== 'allow') throw new HoldfastError('AccessDenied');
     return true;
