@@ -228,6 +228,13 @@ export class S3Listener implements OnApplicationShutdown {
   private onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     const youngest = this.answers.get(socket);
+    if (youngest !== undefined && !youngest.writableFinished && youngest.req.complete) {
+      // All of that request had come: what follows it is at fault, and its answer is the last one.
+      // The rest is read and dropped: a socket that is closed with unread bytes in it takes the answer away again.
+      if (youngest.shouldKeepAlive) youngest.once('finish', () => socket.end(() => socket.destroy()));
+      youngest.shouldKeepAlive = false;
+      return;
+    }
     // One that waits behind another answer has no socket yet.
     const waits = youngest?.socket === null && !youngest.writableFinished;
     if (youngest === undefined || youngest.writableFinished || !(youngest.headersSent || waits)) {

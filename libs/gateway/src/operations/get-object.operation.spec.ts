@@ -171,6 +171,28 @@ describe('answers of objects', () => {
     expect(ports.trace.find(requestId).map(({ step }) => step)).toEqual([1, 2, 3, 5, 7]);
   });
 
+  it.each([
+    ['o', 1],
+    ['\x00garbage\r\n\r\n', 1],
+    ['GET / HTTP/1.1\r\nHost : x\r\n\r\n', 1],
+    [`\x00garbage`, 2],
+  ])('what follows a whole request costs it nothing but the connection: %j', async (garbage, requests) => {
+    await send('PUT', '/bucket/followed', Buffer.alloc(4 * MIB));
+    const { release } = gatedRead();
+    const connection = await RawConnection.open(port);
+    connection.send(get('/bucket/followed').repeat(requests) + garbage);
+    await wait(50);
+    connection.send('more of it');
+    await wait(50);
+    release();
+    expect(await connection.closed()).toBe(true);
+    const answers = connection.pending.split('HTTP/1.1 ').slice(1);
+    expect(answers.map((answer) => answer.slice(0, 3))).toEqual(Array.from({ length: requests }, () => '200'));
+    const last = answers.at(-1) ?? '';
+    expect(last.length - last.indexOf('\r\n\r\n') - 4).toBe(4 * MIB);
+    expect(listener.metrics.inflightCount).toBe(0);
+  });
+
   it('garbage behind a request never lands in the answer to it', async () => {
     const body = Buffer.alloc(32 * MIB, 'a');
     await send('PUT', '/bucket/pure', body);
