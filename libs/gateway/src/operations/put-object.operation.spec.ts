@@ -105,6 +105,23 @@ describe('seed-1.1: what the headers say is read first, and held against the bod
   });
 });
 
+describe('a body that is longer than its length', () => {
+  it.each([
+    ['is judged as what was declared: the digest of the whole is wrong', md5('hello world'), '400', 'BadDigest'],
+    ['is stored as what was declared', md5('hello'), '200', ''],
+  ])('%s', async (_name, digest, status, code) => {
+    const path = `/bucket/longer-${status}`;
+    const connection = await RawConnection.open(port);
+    const head = `PUT ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-MD5: ${digest}`;
+    connection.send(`${head}\r\nContent-Length: 5\r\n\r\nhello world`);
+    expect(await connection.closed()).toBe(true);
+    const answers = connection.pending.split('HTTP/1.1 ').slice(1);
+    expect(answers.map((answer) => answer.slice(0, 3))).toEqual([status]);
+    expect(/<Code>(\w+)/.exec(connection.pending)?.[1] ?? '').toBe(code);
+    expect((await send('GET', path)).text).toBe(status === '200' ? 'hello' : expect.stringContaining('NoSuchKey'));
+  });
+});
+
 describe('aws-chunked', () => {
   const framed = (declared: number, text: string, trailer = 'x-amz-checksum-crc32:NhCmhg==') => ({
     body: text,
