@@ -20,7 +20,7 @@ const base = {
   transform,
   moduleNameMapper: {
     '^@holdfast/(erasure|extent-store)$': '<rootDir>/libs/chunk-engine/$1/src/index.ts',
-    '^@holdfast/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@holdfast/([a-z0-9-]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['/dist/'],

@@ -11,14 +11,15 @@ import {
 } from '@aws-sdk/client-s3';
 import supertest from 'supertest';
 import { ClusterNodes } from './harness/cluster-nodes.js';
-import { eventually, requestIdOf, RunningStore } from './harness/running-store.js';
+import { startStore } from './harness/start-store.js';
+import { eventually, requestIdOf, type TestedStore } from './harness/tested-store.js';
 
 jest.setTimeout(60_000);
 
 const MIB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-let store: RunningStore;
+let store: TestedStore;
 let nodes: ClusterNodes;
 let s3: S3Client;
 
@@ -56,8 +57,8 @@ const homeOf = async (bucket: string): Promise<number> => {
 };
 
 beforeAll(async () => {
-  store = await RunningStore.start('cluster');
-  nodes = await ClusterNodes.of(store.directory);
+  store = await startStore('cluster');
+  nodes = ClusterNodes.of(await store.members());
   s3 = store.client();
   await s3.send(new CreateBucketCommand({ Bucket: 'photos' }));
 }, 180_000);
@@ -99,9 +100,7 @@ describe('cluster', () => {
   );
 
   it('seed-0.2: every API serves every bucket, whichever set is its home', async () => {
-    const apis = Object.entries(nodes.plan.ports)
-      .filter(([name]) => name.startsWith('api-'))
-      .map(([, ports]) => store.client({ endpoint: `http://127.0.0.1:${ports.s3}` }));
+    const apis = (await nodes.apiEndpoints()).map((endpoint) => store.client({ endpoint }));
     expect(apis.length).toBe(2);
     for (const name of ['home-a', 'home-b', 'home-c', 'home-d', 'home-e', 'home-f']) {
       await apis[0].send(new CreateBucketCommand({ Bucket: name }));

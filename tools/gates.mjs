@@ -17,11 +17,14 @@ const gates = {
   boundaries: [target('run', 'holdfast:boundaries')],
   typecheck: [target('run', 'holdfast:typecheck')],
   format: [target('run', 'holdfast:format')],
-  // The pages are held against the operation table as compiled, and against the tests that they name.
+  // The pages are held against the tables of operations and routes as compiled, and against the tests that they name; the WebAssembly in the
+  // repository against its source.
   build: [
     target('run-many', '-t', 'build'),
     [join(root, 'tools', 'compatibility-page.mjs'), '--check'],
+    [join(root, 'tools', 'openapi-page.mjs'), '--check'],
     [join(root, 'tools', 'promises-page.mjs')],
+    [join(root, 'tools', 'galois-kernel.mjs'), '--check'],
   ],
   'dead-code': [target('run', 'holdfast:dead-code')],
 };

@@ -1,14 +1,8 @@
 /** Asks the data nodes of a cluster themselves what they hold: not the database. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { backgroundCall, type ListedUnit } from '@holdfast/contracts';
 import { DataPlaneConnections, RemoteUnitStore } from '@holdfast/clients';
 import { InternalAuthenticator } from '@holdfast/service-host';
-
-interface Plan {
-  readonly nodes: readonly { name: string; setId: number; devices: readonly { deviceId: string }[] }[];
-  readonly ports: Record<string, { http: number; s3?: number }>;
-}
+import type { Members, Plan } from './tested-store.js';
 
 export interface HeldUnit extends ListedUnit {
   readonly node: string;
@@ -18,16 +12,25 @@ export interface HeldUnit extends ListedUnit {
 
 export class ClusterNodes {
   private constructor(
-    readonly plan: Plan,
+    private readonly members: Members,
     private readonly units: RemoteUnitStore,
     private readonly connections: DataPlaneConnections,
   ) {}
 
-  static async of(directory: string): Promise<ClusterNodes> {
-    const plan = JSON.parse(await readFile(join(directory, 'cluster.json'), 'utf8')) as Plan;
-    const secret = (await readFile(join(directory, 'cluster-secret'), 'utf8')).trim();
-    const connections = new DataPlaneConnections(new InternalAuthenticator(Buffer.from(secret, 'hex')));
-    return new ClusterNodes(plan, new RemoteUnitStore(connections), connections);
+  static of(members: Members): ClusterNodes {
+    const auth = new InternalAuthenticator(Buffer.from(members.clusterSecret, 'hex'));
+    const connections = new DataPlaneConnections(auth);
+    return new ClusterNodes(members, new RemoteUnitStore(connections), connections);
+  }
+
+  private get plan(): Plan {
+    return this.members.plan;
+  }
+
+  /** S3 endpoints of the APIs, past the load balancer. */
+  apiEndpoints(): Promise<string[]> {
+    const apis = Object.entries(this.plan.ports).filter(([name]) => name.startsWith('api-'));
+    return Promise.all(apis.map(async ([name, { s3 }]) => `http://${await this.members.hostOf(name)}:${s3}`));
   }
 
   nodesOfSet(setId: number): string[] {
@@ -38,8 +41,9 @@ export class ClusterNodes {
   async unitsOfSet(setId: number): Promise<HeldUnit[]> {
     const held: HeldUnit[] = [];
     for (const node of this.plan.nodes.filter((one) => one.setId === setId)) {
+      const address = `${await this.members.hostOf(node.name)}:${this.plan.ports[node.name].http}`;
       for (const { deviceId } of node.devices) {
-        const device = { deviceId, nodeId: node.name, address: `127.0.0.1:${this.plan.ports[node.name].http}` };
+        const device = { deviceId, nodeId: node.name, address };
         let after: ListedUnit | undefined;
         for (;;) {
           const page = await this.units.list(backgroundCall(10_000), device, {

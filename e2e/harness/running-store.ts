@@ -1,18 +1,18 @@
 /** A standalone store or a cluster as a process of its own, started the way a person starts it, on a directory of its own. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { S3Client } from '@aws-sdk/client-s3';
+import { TestedStore, type Members, type Plan, type ProcessRow } from './tested-store.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 
-export const ROOT_USER = 'e2e-root-user';
-export const ROOT_PASSWORD = 'e2e-root-password';
+const ROOT_USER = 'e2e-root-user';
+const ROOT_PASSWORD = 'e2e-root-password';
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -22,13 +22,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export interface ProcessRow {
-  readonly name: string;
-  readonly state: string;
-  readonly pid: number;
-}
-
-export class RunningStore {
+export class RunningStore extends TestedStore {
+  readonly root = { accessKeyId: ROOT_USER, secretAccessKey: ROOT_PASSWORD };
   private child: ChildProcess | undefined;
   output = '';
 
@@ -39,7 +34,9 @@ export class RunningStore {
     readonly adminPort: number,
     private readonly env: Readonly<Record<string, string>>,
     private readonly args: readonly string[],
-  ) {}
+  ) {
+    super();
+  }
 
   static async start(
     app: 'standalone' | 'cluster',
@@ -73,7 +70,7 @@ export class RunningStore {
   /** Starts it on its directory and waits until it says that it is ready. */
   async launch(): Promise<void> {
     const args = [
-      join(root, 'apps', this.app, 'dist', 'main.js'),
+      join(repository, 'apps', this.app, 'dist', 'main.js'),
       '--data',
       this.directory,
       '--port',
@@ -109,36 +106,11 @@ export class RunningStore {
     });
   }
 
-  client(options: { accessKeyId?: string; secretAccessKey?: string; endpoint?: string } = {}): S3Client {
-    return new S3Client({
-      endpoint: options.endpoint ?? this.endpoint,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      maxAttempts: 1,
-      credentials: {
-        accessKeyId: options.accessKeyId ?? ROOT_USER,
-        secretAccessKey: options.secretAccessKey ?? ROOT_PASSWORD,
-      },
-    });
-  }
-
-  async token(
-    body: Record<string, string> = { accessKeyId: ROOT_USER, secretAccessKey: ROOT_PASSWORD },
-  ): Promise<string> {
-    const answer = await fetch(`${this.admin}/auth/token`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    const { access_token: token } = (await answer.json()) as { access_token: string };
-    return token;
-  }
-
-  /** `status`, or `stop`, `kill`, `start` with a process name: through the starter's own command line. */
+  /** Through the starter's own command line. */
   async control(...words: string[]): Promise<ProcessRow[]> {
     const { stdout } = await run(
       process.execPath,
-      [join(root, 'apps/cluster/dist/main.js'), ...words, '--data', this.directory],
+      [join(repository, 'apps/cluster/dist/main.js'), ...words, '--data', this.directory],
       { env: { PATH: process.env['PATH'] } },
     );
     return stdout
@@ -149,14 +121,21 @@ export class RunningStore {
       .map((match) => ({ name: match[1], state: match[2], pid: Number(match[3]) || 0 }));
   }
 
-  /** What `npm run trace` prints for a request. */
   async trace(requestId: string): Promise<string> {
     const { stdout } = await run(
       process.execPath,
-      [join(root, 'apps/cluster/dist/trace.js'), requestId, '--data', this.directory],
+      [join(repository, 'apps/cluster/dist/trace.js'), requestId, '--data', this.directory],
       { env: { PATH: process.env['PATH'] } },
     ).catch((error: { stdout: string }) => error);
     return stdout;
+  }
+
+  async members(): Promise<Members> {
+    return {
+      plan: JSON.parse(await readFile(join(this.directory, 'cluster.json'), 'utf8')) as Plan,
+      clusterSecret: (await readFile(join(this.directory, 'cluster-secret'), 'utf8')).trim(),
+      hostOf: async () => '127.0.0.1',
+    };
   }
 
   private async ended(signal: NodeJS.Signals): Promise<number | null> {
@@ -180,21 +159,5 @@ export class RunningStore {
   async remove(): Promise<void> {
     await this.stop();
     await rm(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  }
-}
-
-/** The header `x-amz-request-id` of an SDK answer. */
-export function requestIdOf(answer: { $metadata: { requestId?: string } }): string {
-  return answer.$metadata.requestId ?? '';
-}
-
-/** Polls until `probe` gives something, at most `seconds`. */
-export async function eventually<T>(probe: () => Promise<T | undefined | false>, seconds = 30): Promise<T> {
-  const untilMs = Date.now() + seconds * 1000;
-  for (;;) {
-    const value = await probe();
-    if (value !== undefined && value !== false) return value;
-    if (Date.now() > untilMs) throw new Error(`nothing came of it within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

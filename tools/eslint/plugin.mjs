@@ -126,7 +126,7 @@ const suffixes = [
   ...['client', 'worker', 'config', 'codec', 'module', 'contract', 'integration', 'spec', 'fuzz', 'bench', 'e2e'],
 ];
 const noun = '[a-z0-9]+(-[a-z0-9]+)*';
-const goodName = new RegExp(`^${noun}(\\.(${suffixes.join('|')}))*\\.ts$`);
+const goodName = new RegExp(`^${noun}(\\.(${suffixes.join('|')}))*(\\.d)?\\.ts$`);
 
 const fileNameRule = {
   meta: {

@@ -14,7 +14,13 @@ export function apiConfig(env?: NodeJS.ProcessEnv) {
       ADMIN_PORT: setting.port(7602),
       REGION: z.string().min(1).default('us-east-1'),
       /** Presigned URLs of Signature Version 2: what aws CLI v1 and boto3 make by default (decision 0009). */
-      SIGNATURE_V2: z.enum(['presigned', 'off']).default('presigned'),
+      SIGNATURE_V2: z.enum(['presigned', 'all', 'off']).default('presigned'),
+      /** Base domains below which a Host names a bucket. */
+      DOMAIN: setting.domains,
+      /** Reverse proxies in front, beside the load balancer, whose X-Forwarded-For is believed. */
+      TRUSTED_PROXIES: setting.trustedProxies,
+      CONNECTIONS_MAX: setting.connections(16_384),
+      CONNECTIONS_PER_ADDRESS_MAX: setting.connections(4096),
       IAM_ADDRESS: setting.address,
       METADATA_ADDRESS: setting.address,
       DATA_ADDRESS: setting.address,

@@ -1,9 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { Identity, Metadata, ObjectData } from '@holdfast/contracts';
+import { Identity, IdentityAdministration, Metadata, ObjectData } from '@holdfast/contracts';
 import { GatewayModule, type GatewayModuleOptions } from '@holdfast/gateway';
 
 export interface ApiPorts {
   readonly identity: Identity;
+  readonly administration: IdentityAdministration;
   readonly metadata: Metadata;
   readonly data: ObjectData;
 }
@@ -16,10 +17,11 @@ class PortsModule {
       module: PortsModule,
       providers: [
         { provide: Identity, useValue: ports.identity },
+        { provide: IdentityAdministration, useValue: ports.administration },
         { provide: Metadata, useValue: ports.metadata },
         { provide: ObjectData, useValue: ports.data },
       ],
-      exports: [Identity, Metadata, ObjectData],
+      exports: [Identity, IdentityAdministration, Metadata, ObjectData],
     };
   }
 }

@@ -1,6 +1,12 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { DataPlaneConnections, remoteIdentity, remoteMetadata, RemoteObjectData } from '@holdfast/clients';
+import {
+  DataPlaneConnections,
+  remoteIdentity,
+  remoteIdentityAdministration,
+  remoteMetadata,
+  RemoteObjectData,
+} from '@holdfast/clients';
 import { backgroundCall, TraceLog } from '@holdfast/contracts';
 import { createAdminApp, S3Listener } from '@holdfast/gateway';
 import {
@@ -31,6 +37,7 @@ await runService(life, async () => {
   const metadataClient = new RpcClient(auth, config.METADATA_ADDRESS);
   const connections = new DataPlaneConnections(auth);
   const identity = remoteIdentity(iamClient);
+  const administration = remoteIdentityAdministration(iamClient);
   const metadata = remoteMetadata(metadataClient);
   const data = new RemoteObjectData(connections, { pickAddress: () => config.DATA_ADDRESS });
 
@@ -48,12 +55,18 @@ await runService(life, async () => {
 
   const app = await NestFactory.createApplicationContext(
     AppModule.forRoot(
-      { identity, metadata, data },
+      { identity, administration, metadata, data },
       {
         trace,
         region: config.REGION,
         signatureV2: config.SIGNATURE_V2,
+        domains: config.DOMAIN,
         edge: auth,
+        trustedProxies: config.TRUSTED_PROXIES,
+        limits: {
+          connectionsMax: config.CONNECTIONS_MAX,
+          connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
+        },
         isReady,
         drainMs: config.DRAIN_MS,
       },
@@ -61,7 +74,17 @@ await runService(life, async () => {
     { logger: false },
   );
   const listener = app.get(S3Listener);
-  const admin = await createAdminApp({ identity, metadata, trace, metrics: listener.metrics, isReady });
+  const admin = await createAdminApp({
+    identity,
+    administration,
+    metadata,
+    trace,
+    metrics: listener.metrics,
+    decisions: listener.decisions,
+    edge: auth,
+    trustedProxies: config.TRUSTED_PROXIES,
+    isReady,
+  });
   const server = new InternalHttpServer({ host: config.HOST, port: config.HTTP_PORT, auth, health });
   serveTrace(server, trace);
   await admin.listen(config.ADMIN_PORT, config.HOST);

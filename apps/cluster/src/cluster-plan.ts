@@ -1,6 +1,7 @@
 /**
- * What a cluster on this machine consists of, made at the first start and kept in `cluster.json`: names, ports, device ids and
- * files. Ports that are taken at a later start are replaced; ids never change.
+ * What a cluster consists of, made at the first start and kept in `cluster.json`: names, ports, device ids and files. On one
+ * machine ports that are taken at a later start are replaced; in containers each process has a host of its own and the ports
+ * are fixed. Ids never change.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
@@ -20,7 +21,7 @@ export interface PlannedNode {
   readonly devices: readonly PlannedDevice[];
 }
 
-/** Ports of one process on 127.0.0.1: the data plane with health and trace, and where it has them the control plane, S3, admin. */
+/** Ports of one process: the data plane with health and trace, and where it has them the control plane, S3, admin. */
 export interface PlannedPorts {
   http: number;
   rpc?: number;
@@ -31,6 +32,8 @@ export interface PlannedPorts {
 export interface ClusterPlan {
   readonly clusterId: string;
   readonly nodes: readonly PlannedNode[];
+  /** `names`: each process is reached by its own name. Absent: all on 127.0.0.1. */
+  readonly hosts?: 'names';
   /** By process name. */
   readonly ports: Record<string, PlannedPorts>;
   /** Port of the starter itself. */
@@ -66,7 +69,8 @@ export async function readPlan(dataDirectory: string): Promise<ClusterPlan | und
   }
 }
 
-function planNodes(dataDirectory: string, devices: readonly string[]): PlannedNode[] {
+/** The data nodes, each with a folder of its name for the devices that are not given. */
+function planNodes(nodesDirectory: string, devices: readonly string[]): PlannedNode[] {
   if (devices.length !== 0 && devices.length !== DEVICE_COUNT) {
     throw new LocalServiceError(
       'BadOption',
@@ -78,10 +82,42 @@ function planNodes(dataDirectory: string, devices: readonly string[]): PlannedNo
     const device = (controllerId: 'left' | 'right', side: number): PlannedDevice => ({
       deviceId: randomUUID(),
       controllerId,
-      path: devices[index * 2 + side] ?? join(dataDirectory, 'nodes', name, `${controllerId}.device`),
+      path: devices[index * 2 + side] ?? join(nodesDirectory, name, `${controllerId}.device`),
     });
     return { name, setId: Math.floor(index / NODES_PER_SET) + 1, devices: [device('left', 0), device('right', 1)] };
   });
+}
+
+/** Where the process of this name is reached by the others. */
+export function hostOf(plan: ClusterPlan, name: string): string {
+  return plan.hosts === 'names' ? name : '127.0.0.1';
+}
+
+/** Ports of the apps where each has a host of its own: their defaults (docs/configuration.md). */
+const DEFAULT_PORTS = {
+  'load-balancer': { http: 7100, s3: 9000, admin: 9001 },
+  iam: { http: 7201, rpc: 7200 },
+  metadata: { http: 7301, rpc: 7300 },
+  data: { http: 7500 },
+} satisfies Record<string, PlannedPorts>;
+const DEFAULT_NODE_PORTS: PlannedPorts = { http: 7400 };
+const DEFAULT_API_PORTS: PlannedPorts = { http: 7600, s3: 7601, admin: 7602 };
+
+/** A new plan for containers: two APIs, and below `nodesDirectory` a folder for the devices of each data node. */
+export function containerPlan(nodesDirectory: string): ClusterPlan {
+  const nodes = planNodes(nodesDirectory, []);
+  return {
+    clusterId: randomUUID(),
+    nodes,
+    hosts: 'names',
+    ports: {
+      ...DEFAULT_PORTS,
+      ...Object.fromEntries(['api-1', 'api-2'].map((name) => [name, DEFAULT_API_PORTS])),
+      ...Object.fromEntries(nodes.map((node) => [node.name, DEFAULT_NODE_PORTS])),
+    },
+    control: 0,
+    devicesMade: false,
+  };
 }
 
 /** The plan of this data directory, made when there is none, with ports for `apis` API services. */
@@ -94,7 +130,7 @@ export async function preparePlan(
   const kept = await readPlan(dataDirectory);
   const plan: ClusterPlan = kept ?? {
     clusterId: randomUUID(),
-    nodes: planNodes(dataDirectory, devices),
+    nodes: planNodes(join(dataDirectory, 'nodes'), devices),
     ports: {},
     control: 0,
     devicesMade: false,
@@ -159,7 +195,7 @@ export function plannedSets(plan: ClusterPlan): StorageSetEntry[] {
       .filter((node) => node.setId === setId)
       .map((node) => ({
         nodeId: node.name,
-        address: `127.0.0.1:${plan.ports[node.name].http}`,
+        address: `${hostOf(plan, node.name)}:${plan.ports[node.name].http}`,
         state: 'live' as const,
         controllers: node.devices.map((device) => ({
           controllerId: `${node.name}-${device.controllerId}`,

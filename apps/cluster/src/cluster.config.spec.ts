@@ -3,8 +3,16 @@ import { clusterConfig } from './cluster.config.js';
 
 describe('configuration of the starter of a cluster', () => {
   it('knows what it hands on, and reads the size of devices', () => {
-    const names = ['LOG_LEVEL', 'REGION', 'SIGNATURE_V2', 'COLLECT_GRACE_MS', 'COLLECT_INTERVAL_MS', 'FREE_DELAY_MS'];
-    const values = ['warn', 'eu-west-1', 'off', '1', '2', '3'];
+    const names = [
+      'LOG_LEVEL',
+      'REGION',
+      'SIGNATURE_V2',
+      'COLLECT_GRACE_MS',
+      'COLLECT_INTERVAL_MS',
+      'FREE_DELAY_MS',
+      'SCRUB_BYTES_PER_SECOND',
+    ];
+    const values = ['warn', 'eu-west-1', 'off', '1', '2', '3', '4'];
     const env = Object.fromEntries(names.map((name, i) => [`HOLDFAST_${name}`, values[i]]));
     const config = clusterConfig({ ...env, HOLDFAST_DEVICE_BYTES: '1048576', HOLDFAST_CACHE: '/cache', HOME: '/' });
     expect([config.DEVICE_BYTES, config.REGION]).toEqual([1_048_576, 'eu-west-1']);

@@ -30,19 +30,26 @@ export function askControl(
   method: 'GET' | 'POST',
   path: string,
 ): Promise<ProcessView[]> {
-  return askJson<{ processes: ProcessView[] }>(auth, port, method, path).then((answer) => answer.processes);
+  return askJson<{ processes: ProcessView[] }>(auth, { host: '127.0.0.1', port }, method, path).then(
+    (answer) => answer.processes,
+  );
 }
 
-/** One authenticated request to an internal port of this machine, answered in JSON. */
+export interface InternalPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One authenticated request to an internal port, answered in JSON. */
 export function askJson<T>(
   auth: InternalAuthenticator,
-  port: number,
+  { host, port }: InternalPort,
   method: 'GET' | 'POST',
   path: string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const headers = auth.headers(backgroundCall(90_000), method, path);
-    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+    const request = httpRequest({ host, port, method, path, headers, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('end', () => {

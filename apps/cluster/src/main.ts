@@ -12,6 +12,7 @@ import {
   type StartOptions,
 } from '@holdfast/local-services';
 import {
+  ConfigError,
   HealthState,
   InternalAuthenticator,
   InternalHttpServer,
@@ -75,6 +76,10 @@ async function writeTopology(dataDirectory: string, plan: ClusterPlan): Promise<
 
 async function run(options: StartOptions): Promise<void> {
   const directory = options.dataDirectory;
+  if (options.bootstrapFile !== undefined) {
+    // As the IAM service will: a file that is not valid is told before anything is started.
+    await (await import('@holdfast/identity')).readBootstrapFile(options.bootstrapFile);
+  }
   const plan = await preparePlan(directory, options.devices, options.apis);
   const release = await claimFolder(directory, 'A cluster');
   const secret = await clusterSecret(directory);
@@ -139,10 +144,11 @@ try {
     command: 'npm run cluster',
     dataDirectory: 'data/cluster',
     apis: 2,
+    bootstrapFile: config.BOOTSTRAP_FILE,
   });
   await (options.words.length > 0 ? command(options) : run(options));
 } catch (error) {
-  if (!(error instanceof LocalServiceError)) throw error;
+  if (!(error instanceof LocalServiceError || error instanceof ConfigError)) throw error;
   console.error(`holdfast: ${error.message}`);
   process.exit(1);
 }

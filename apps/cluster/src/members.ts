@@ -46,8 +46,10 @@ const at = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`;
 const PASSED_ON: Readonly<Record<string, readonly (keyof ClusterConfig)[]>> = {
   metadata: ['COLLECT_GRACE_MS', 'FREE_DELAY_MS'],
   data: ['COLLECT_GRACE_MS', 'COLLECT_INTERVAL_MS'],
+  'data-node': ['SCRUB_BYTES_PER_SECOND'],
   iam: ['PRINCIPAL_CACHE_MS', 'TOKEN_SECONDS'],
-  api: ['REGION', 'SIGNATURE_V2'],
+  api: ['REGION', 'SIGNATURE_V2', 'DOMAIN'],
+  'load-balancer': ['DOMAIN', 'TRUSTED_PROXIES', 'CONNECTIONS_MAX', 'CONNECTIONS_PER_ADDRESS_MAX'],
 };
 const PASSED_TO_ALL: readonly (keyof ClusterConfig)[] = ['LOG_LEVEL'];
 
@@ -154,6 +156,7 @@ function iam(input: MembersInput, found: Found): Managed {
     HOLDFAST_RPC_PORT: String(input.plan.ports['iam'].rpc),
     HOLDFAST_ROOT_USER: input.credentials.accessKeyId,
     HOLDFAST_ROOT_PASSWORD: input.credentials.secretAccessKey,
+    ...(input.options.bootstrapFile === undefined ? {} : { HOLDFAST_BOOTSTRAP_FILE: input.options.bootstrapFile }),
   }));
 }
 

@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SEED_FLOWS, type TraceEvent } from '@holdfast/contracts';
 import { InternalAuthenticator } from '@holdfast/service-host';
-import { askJson } from './control.js';
-import { readPlan } from './cluster-plan.js';
+import { askJson, type InternalPort } from './control.js';
+import { hostOf, readPlan } from './cluster-plan.js';
 
-interface Asked {
+interface Asked extends InternalPort {
   readonly name: string;
-  readonly port: number;
 }
 
 /** The processes to ask: those of a cluster, or the one of a standalone store. */
 async function processesOf(dataDirectory: string): Promise<Asked[]> {
   const plan = await readPlan(dataDirectory);
-  if (plan) return Object.entries(plan.ports).map(([name, ports]) => ({ name, port: ports.http }));
+  if (plan)
+    return Object.entries(plan.ports).map(([name, ports]) => ({ name, host: hostOf(plan, name), port: ports.http }));
   const text = await readFile(join(dataDirectory, 'standalone.json'), 'utf8').catch(() => undefined);
   if (text === undefined)
     throw new Error(`neither a cluster nor a standalone store runs on ${dataDirectory}: say --data DIR`);
-  return [{ name: 'standalone', port: (JSON.parse(text) as { httpPort: number }).httpPort }];
+  return [{ name: 'standalone', host: '127.0.0.1', port: (JSON.parse(text) as { httpPort: number }).httpPort }];
 }
 
 /** The steps of the request's flow with the events that were found for each; a step without events says so. */
@@ -48,7 +48,7 @@ export async function collectTrace(
   const auth = new InternalAuthenticator(Buffer.from(secret, 'hex'));
   const silent: string[] = [];
   const answers = await Promise.all(
-    (await processesOf(dataDirectory)).map(({ name, port }) =>
+    (await processesOf(dataDirectory)).map(({ name, ...port }) =>
       askJson<{ events: TraceEvent[] }>(auth, port, 'GET', `/trace/${requestId}`).then(
         (answer) => answer.events,
         () => {

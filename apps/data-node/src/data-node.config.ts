@@ -21,6 +21,7 @@ export function dataNodeConfig(env?: NodeJS.ProcessEnv) {
       HOST: setting.host,
       HTTP_PORT: setting.port(7400),
       CLUSTER_ID: z.uuid(),
+      SCRUB_BYTES_PER_SECOND: z.coerce.number().int().min(0).optional(),
       DEVICES: z
         .string()
         .transform((text, context) => {

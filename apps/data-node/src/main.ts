@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { TraceLog } from '@holdfast/contracts';
-import { closeDevices, openDevices, UnitHttpController } from '@holdfast/data-node';
+import { closeDevices, DeviceScrubber, openDevices, UnitHttpController } from '@holdfast/data-node';
 import {
   HealthState,
   InternalAuthenticator,
@@ -24,7 +24,10 @@ await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin:
     clusterId: config.CLUSTER_ID,
   });
   const trace = new TraceLog(config.NAME);
-  const app = await NestFactory.createApplicationContext(AppModule.forRoot({ devices, trace }), { logger: false });
+  const app = await NestFactory.createApplicationContext(
+    AppModule.forRoot({ devices, trace, scrub: { bytesPerSecond: config.SCRUB_BYTES_PER_SECOND } }),
+    { logger: false },
+  );
   const health = new HealthState();
   const server = new InternalHttpServer({
     host: config.HOST,
@@ -35,10 +38,13 @@ await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin:
   app.get(UnitHttpController).mount(server);
   serveTrace(server, trace);
   await server.listen();
+  const scrubber = app.get(DeviceScrubber);
+  scrubber.start();
   return {
     async stop() {
       health.drain();
       await server.close();
+      await scrubber.stop();
       await app.close();
       await closeDevices(devices);
     },

@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { Identity, identityService } from '@holdfast/contracts';
+import { Identity, IdentityAdministration, identityAdministrationService, identityService } from '@holdfast/contracts';
 import { IdentityModule, type IdentityOptions } from '@holdfast/identity';
 import { InternalAuthenticator, rpcControllerOf } from '@holdfast/service-host';
 
@@ -9,7 +9,10 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [IdentityModule.forRoot(options)],
-      controllers: [rpcControllerOf(identityService, Identity)],
+      controllers: [
+        rpcControllerOf(identityService, Identity),
+        rpcControllerOf(identityAdministrationService, IdentityAdministration),
+      ],
       providers: [{ provide: InternalAuthenticator, useValue: auth }],
     };
   }

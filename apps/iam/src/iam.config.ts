@@ -15,6 +15,8 @@ export function iamConfig(env?: NodeJS.ProcessEnv) {
       /** A service started alone has no default for these and refuses to start without them. */
       ROOT_USER: z.string({ error: 'is needed: the access key id of the root account' }),
       ROOT_PASSWORD: z.string({ error: 'is needed: the secret key of the root account' }),
+      /** Accounts and users to be there from the start. */
+      BOOTSTRAP_FILE: z.string().optional(),
       PRINCIPAL_CACHE_MS: z.coerce.number().int().min(0).max(1000).default(1000),
       TOKEN_SECONDS: z.coerce.number().int().min(1).default(3600),
     },

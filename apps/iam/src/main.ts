@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { backgroundCall, Identity, TraceLog } from '@holdfast/contracts';
+import { backgroundCall, IdentityAdministration, TraceLog } from '@holdfast/contracts';
 import {
   HealthState,
   InternalAuthenticator,
@@ -11,6 +11,7 @@ import {
   runService,
   serveTrace,
 } from '@holdfast/service-host';
+import { readBootstrapFile } from '@holdfast/identity';
 import { AppModule } from './app.module.js';
 import { iamConfig } from './iam.config.js';
 
@@ -19,12 +20,14 @@ const config = orExplain(() => iamConfig());
 await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin: config.STOP_WITH_STDIN }, async () => {
   const auth = new InternalAuthenticator(config.CLUSTER_SECRET);
   const trace = new TraceLog(config.NAME);
+  const bootstrap = config.BOOTSTRAP_FILE === undefined ? undefined : await readBootstrapFile(config.BOOTSTRAP_FILE);
   const module = AppModule.forRoot(
     {
       databaseUrl: config.DATABASE_URL,
       clusterSecret: config.CLUSTER_SECRET,
       rootCredentials: { accessKeyId: config.ROOT_USER, secretAccessKey: config.ROOT_PASSWORD },
       trace,
+      bootstrap,
       settings: { principalLifetimeMs: config.PRINCIPAL_CACHE_MS, tokenLifetimeSeconds: config.TOKEN_SECONDS },
     },
     auth,
@@ -34,9 +37,12 @@ await runService({ name: config.NAME, logLevel: config.LOG_LEVEL, stopWithStdin:
     logger: false,
   });
   await app.listen();
-  const identity = app.get(Identity);
+  const administration = app.get(IdentityAdministration);
   const health = new HealthState();
-  health.require('database', async () => (await identity.listAccounts(backgroundCall(2000), {})).accounts.length > 0);
+  health.require(
+    'database',
+    async () => (await administration.listAccounts(backgroundCall(2000), { limit: 1 })).accounts.length > 0,
+  );
   const server = new InternalHttpServer({ host: config.HOST, port: config.HTTP_PORT, auth, health });
   serveTrace(server, trace);
   await server.listen();

@@ -19,6 +19,12 @@ export function loadBalancerConfig(env?: NodeJS.ProcessEnv) {
       ADMIN_APIS: setting.addresses,
       CHECK_INTERVAL_MS: setting.milliseconds(500),
       CONNECT_TIMEOUT_MS: setting.milliseconds(1000),
+      /** Base domains below which a Host names a bucket. */
+      DOMAIN: setting.domains,
+      /** Reverse proxies in front of this one whose X-Forwarded-For is believed. */
+      TRUSTED_PROXIES: setting.trustedProxies,
+      CONNECTIONS_MAX: setting.connections(16_384),
+      CONNECTIONS_PER_ADDRESS_MAX: setting.connections(4096),
       DRAIN_MS: setting.milliseconds(10_000),
     },
     env,

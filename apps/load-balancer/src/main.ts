@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { TraceLog } from '@holdfast/contracts';
-import type { ReverseProxy } from '@holdfast/load-balancer';
+import { problemRefusal, type ReverseProxy } from '@holdfast/load-balancer';
 import {
   HealthState,
   InternalAuthenticator,
@@ -31,6 +31,11 @@ await runService(life, async () => {
     trace,
     checkIntervalMs: config.CHECK_INTERVAL_MS,
     connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+    trustedProxies: config.TRUSTED_PROXIES,
+    limits: {
+      connectionsMax: config.CONNECTIONS_MAX,
+      connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
+    },
   };
   const health = ['/_holdfast/health/live', '/_holdfast/health/ready'];
   const minioHealth = ['/minio/health/live', '/minio/health/ready', '/minio/health/cluster'];
@@ -41,6 +46,7 @@ await runService(life, async () => {
         port: config.S3_PORT,
         addresses: config.APIS,
         healthPath: '/_holdfast/health/ready',
+        domains: config.DOMAIN,
         ownHealthPaths: [...health, ...minioHealth],
       },
       admin: {
@@ -49,6 +55,7 @@ await runService(life, async () => {
         addresses: config.ADMIN_APIS,
         healthPath: '/health/ready',
         ownHealthPaths: [],
+        encodeRefusal: problemRefusal,
       },
     }),
     { logger: false },

@@ -5,8 +5,16 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
-import { backgroundCall, Identity, Metadata, TraceLog } from '@holdfast/contracts';
+import {
+  backgroundCall,
+  Identity,
+  IdentityAdministration,
+  isHoldfastError,
+  Metadata,
+  TraceLog,
+} from '@holdfast/contracts';
 import { createAdminApp, S3Listener } from '@holdfast/gateway';
+import { readBootstrapFile } from '@holdfast/identity';
 import {
   claimFolder,
   clusterSecret,
@@ -37,8 +45,24 @@ import { standaloneConfig } from './standalone.config.js';
 const config = orExplain(() => standaloneConfig());
 configureLog({ service: 'standalone', level: config.LOG_LEVEL });
 
+const configured = {
+  region: config.REGION,
+  signatureV2: config.SIGNATURE_V2,
+  domains: config.DOMAIN,
+  http: {
+    trustedProxies: config.TRUSTED_PROXIES,
+    limits: { connectionsMax: config.CONNECTIONS_MAX, connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX },
+  },
+  identity: { principalLifetimeMs: config.PRINCIPAL_CACHE_MS, tokenLifetimeSeconds: config.TOKEN_SECONDS },
+  metadata: { graceMs: config.COLLECT_GRACE_MS, freeDelayMs: config.FREE_DELAY_MS },
+  collectIntervalMs: config.COLLECT_INTERVAL_MS,
+  scrubBytesPerSecond: config.SCRUB_BYTES_PER_SECOND,
+};
+
 async function start(options: StartOptions): Promise<() => Promise<void>> {
   const directory = options.dataDirectory;
+  // Before anything is made: a file that is not valid must leave nothing behind.
+  const bootstrap = options.bootstrapFile === undefined ? undefined : await readBootstrapFile(options.bootstrapFile);
   await makeFolder(directory);
   const release = await claimFolder(directory, 'A store');
   const plan = await preparePlan(directory, options.devices);
@@ -61,20 +85,20 @@ async function start(options: StartOptions): Promise<() => Promise<void>> {
     sets: plannedSets(plan),
     devices: plan.devices.map((device) => ({ ...device, generation: 1, ...(plan.devicesMade ? {} : { createBytes }) })),
     name: 'standalone',
-    region: config.REGION,
-    signatureV2: config.SIGNATURE_V2,
-    identity: { principalLifetimeMs: config.PRINCIPAL_CACHE_MS, tokenLifetimeSeconds: config.TOKEN_SECONDS },
-    metadata: { graceMs: config.COLLECT_GRACE_MS, freeDelayMs: config.FREE_DELAY_MS },
-    collectIntervalMs: config.COLLECT_INTERVAL_MS,
+    bootstrap,
+    ...configured,
   });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const listener = app.get(S3Listener);
   const trace = app.get(TraceLog);
   const admin = await createAdminApp({
     identity: app.get(Identity),
+    administration: app.get(IdentityAdministration),
     metadata: app.get(Metadata),
     trace,
     metrics: listener.metrics,
+    decisions: listener.decisions,
+    trustedProxies: config.TRUSTED_PROXIES,
     isReady: () => isReady(listener, app.get(Metadata)),
   });
   await admin.listen(options.adminPort, options.host);
@@ -123,6 +147,7 @@ function internalServer(secret: Buffer, trace: TraceLog): InternalHttpServer {
 
 function explain(error: unknown): never {
   if (error instanceof LocalServiceError || error instanceof ConfigError) console.error(`holdfast: ${error.message}`);
+  else if (isHoldfastError(error, 'InvalidArgument')) console.error(`holdfast: ${error.message}`);
   else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
     console.error(
       `holdfast: ${(error as Error).message}: another program listens there; choose --port and --admin-port`,
@@ -137,7 +162,11 @@ process.on('uncaughtException', (error) => {
 });
 
 const started = start(
-  parseStartOptions(process.argv.slice(2), { command: 'npm start', dataDirectory: 'data/standalone' }),
+  parseStartOptions(process.argv.slice(2), {
+    command: 'npm start',
+    dataDirectory: 'data/standalone',
+    bootstrapFile: config.BOOTSTRAP_FILE,
+  }),
 );
 onStopSignal(() => {
   console.log('\nStopping …');

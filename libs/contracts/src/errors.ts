@@ -29,6 +29,11 @@ export const ERRORS = {
   AuthorizationQueryParametersError: entry(400, 'Error parsing the authorization query parameters.'),
   MissingSecurityHeader: entry(400, 'Your request was missing a required header.'),
   InvalidCredentials: entry(401, 'The credentials are not valid.'),
+  // Identities and policies, as IAM names them
+  NoSuchEntity: entry(404, 'The account, user, group, key or policy does not exist.'),
+  EntityAlreadyExists: entry(409, 'Another account, user, group or policy has this name.'),
+  DeleteConflict: entry(409, 'What is to be deleted still holds or is held by others. Remove those first.'),
+  LimitExceeded: entry(409, 'There are as many of these as there may be.'),
   // Requests
   InvalidArgument: entry(400, 'Invalid Argument'),
   InvalidRequest: entry(400, 'Invalid Request'),
@@ -47,10 +52,19 @@ export const ERRORS = {
   MaxMessageLengthExceeded: entry(400, 'Your request was too big.'),
   MetadataTooLarge: entry(400, 'Your metadata headers exceed the maximum allowed metadata size.'),
   RequestHeaderSectionTooLarge: entry(400, 'Your request header section exceeds the maximum allowed size.'),
+  InvalidTag: entry(400, 'The tag provided was not a valid tag.'),
+  IllegalVersioningConfigurationException: entry(400, 'The Versioning element must be specified'),
+  MalformedPOSTRequest: entry(400, 'The body of your POST request is not well-formed multipart/form-data.'),
+  MaxPostPreDataLengthExceeded: entry(400, 'Your POST request fields preceding the upload file were too large.'),
+  InvalidPolicyDocument: entry(
+    400,
+    'The content of the form does not meet the conditions specified in the policy document.',
+  ),
   MalformedXML: entry(
     400,
     'The XML you provided was not well-formed or did not validate against our published schema.',
   ),
+  MalformedPolicy: entry(400, 'The policy is not in a valid JSON or not in the grammar of policies.'),
   InvalidPart: entry(
     400,
     'One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not match.',
@@ -76,12 +90,22 @@ export const ERRORS = {
     'A conflicting conditional operation is currently in progress against this resource. Try again.',
     true,
   ),
+  BadRequest: entry(400, 'Bad Request'),
+  AccessForbidden: entry(
+    403,
+    "CORSResponse: This CORS request is not allowed. This is usually because the evaluation of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+  ),
   MethodNotAllowed: entry(405, 'The specified method is not allowed against this resource.'),
   NotImplemented: entry(501, 'A header or operation you provided implies functionality that is not implemented.'),
   // Resources
   NoSuchBucket: entry(404, 'The specified bucket does not exist.'),
+  NoSuchCORSConfiguration: entry(404, 'The CORS configuration does not exist'),
   NoSuchKey: entry(404, 'The specified key does not exist.'),
   NoSuchVersion: entry(404, 'The specified version does not exist.'),
+  NoSuchBucketPolicy: entry(404, 'The bucket policy does not exist'),
+  NoSuchPublicAccessBlockConfiguration: entry(404, 'The public access block configuration was not found'),
+  OwnershipControlsNotFoundError: entry(404, 'The bucket ownership controls were not found'),
+  NoSuchTagSet: entry(404, 'The TagSet does not exist'),
   NoSuchUpload: entry(404, 'The upload id is unknown: it was completed, aborted or never begun.'),
   BucketAlreadyExists: entry(
     409,
@@ -127,11 +151,12 @@ export class HoldfastError extends Error {
     readonly code: ErrorName,
     message?: string,
     readonly details: ErrorDetails = {},
-    options?: { cause?: unknown },
+    /** `status`: where the scheme that a request was sent by wants another than the table's. */
+    options?: { cause?: unknown; status?: number },
   ) {
     super(message ?? ERRORS[code].message, options);
     this.name = 'HoldfastError';
-    this.status = ERRORS[code].status;
+    this.status = options?.status ?? ERRORS[code].status;
     this.retryable = ERRORS[code].retryable;
   }
 }

@@ -18,18 +18,32 @@ export {
   type ErrorName,
 } from './errors.js';
 export {
+  IdentityAdministration,
+  identityAdministrationService,
+  type AccessKey,
+  type Group,
+  type IdentityAdministrationMethods,
+  type InlinePolicy,
+  type ManagedPolicy,
+  type PolicyVersion,
+  type User,
+} from './identity-administration.port.js';
+export {
   Identity,
   identityService,
   type AccessCheck,
-  type AccessKey,
   type Account,
   type AuthorizationAnswer,
   type AuthorizationRequest,
   type Caller,
+  type ConditionKeys,
   type Decision,
   type IdentityMethods,
+  type ObjectTags,
   type Proof,
-  type User,
+  type Reason,
+  type SessionRequest,
+  type TemporaryKey,
 } from './identity.port.js';
 export {
   isId,
@@ -45,18 +59,23 @@ export { LIMITS } from './limits.js';
 export {
   Metadata,
   metadataService,
+  type BucketConfigurationKind,
   type BucketRecord,
   type CommitAnswer,
   type CommitObject,
   type DatabaseIdentity,
+  type DeleteConditions,
+  type DeleteOutcome,
   type ListedObject,
+  type ListedVersion,
   type ListObjects,
+  type ListVersions,
   type MetadataMethods,
   type ObjectAttributes,
   type ObjectList,
   type ObjectVersion,
   type OutboxKind,
-  type PartInfo,
+  type VersionList,
   type WriteConditions,
   type WrittenPart,
 } from './metadata.port.js';
@@ -85,3 +104,12 @@ export {
   type UnitReceipt,
 } from './unit-store.port.js';
 export { FreeUnitsSchema, ListedUnitsSchema, ListUnitsSchema, UNIT_HEADER_FIELD } from './unit-wire.js';
+export type {
+  ChecksumType,
+  ListedUpload,
+  PartInfo,
+  UploadChecksum,
+  UploadPage,
+  ListUploads,
+  VersionPart,
+} from './upload-records.js';

@@ -2,9 +2,29 @@ import { ClusterMapSchema, DATABASE_GENERATION_MAX } from './cluster-map.js';
 import { RedundancyProfileSchema } from './redundancy.js';
 import { s, type Infer } from './schema.js';
 import { defineService, read, write, type PortOf } from './service.js';
+import {
+  ChecksumTypeSchema,
+  ListUploadsSchema,
+  PartInfoSchema,
+  UploadChecksumSchema,
+  UploadPageSchema,
+  VersionPartSchema,
+} from './upload-records.js';
 
 const key = s.string(1024);
 const bucketName = s.string(255);
+/** Above the largest document of S3, CORS rules of 64 KiB, as XML. */
+const BUCKET_DOCUMENT_CHARS_MAX = 256 * 1024;
+
+/** Documents that a bucket carries beside its record. The store keeps their text; what it means is the gateway's. */
+export const BucketConfigurationKindSchema = s.oneOf(
+  'policy',
+  'cors',
+  'tagging',
+  'public-access-block',
+  'ownership-controls',
+);
+export type BucketConfigurationKind = Infer<typeof BucketConfigurationKindSchema>;
 
 export const BucketRecordSchema = s.object({
   bucketId: s.bigint,
@@ -16,6 +36,10 @@ export const BucketRecordSchema = s.object({
   versioning: s.oneOf('unversioned', 'enabled', 'suspended'),
   /** Of the bucket's configuration: a commit that was judged by an older one is judged again. */
   revision: s.bigint,
+  /** Kinds of the documents that are set, in no order: what is not named here need not be asked for. */
+  configurations: s.array(BucketConfigurationKindSchema, 16),
+  /** The other name of the region that its maker gave; absent: the region's own. */
+  location: s.optional(s.string(64)),
 });
 export type BucketRecord = Infer<typeof BucketRecordSchema>;
 
@@ -26,10 +50,15 @@ export const ObjectAttributesSchema = s.object({
   /** x-amz-meta-* without the prefix, lower-case names. */
   userMetadata: s.record(s.string(8192), 200),
   storageClass: s.string(32),
-  /** Algorithm name in lower case (`crc32c`) to base64 value. */
+  /** Algorithm name in lower case (`crc32c`) to base64 value; `-N` behind one that was made from the checksums of N parts. */
   checksums: s.record(s.string(128), 8),
+  /** Absent: of the whole object. */
+  checksumType: s.optional(ChecksumTypeSchema),
 });
 export type ObjectAttributes = Infer<typeof ObjectAttributesSchema>;
+
+/** Key to value. Absent where it may be: no tags. */
+const tags = s.record(s.string(512), 50);
 
 export const ObjectVersionSchema = s.object({
   bucketId: s.bigint,
@@ -45,6 +74,8 @@ export const ObjectVersionSchema = s.object({
   etag: s.string(128),
   lastModifiedMs: s.integer(),
   attributes: ObjectAttributesSchema,
+  /** Absent when there are none. */
+  tags: s.optional(tags),
   /** Write id of a single PUT; absent for a multipart object, whose parts have one each. */
   writeId: s.optional(s.hex(16)),
   /** Packed chunk list of a single PUT (see chunk-list.codec). Empty for 0 bytes. Absent for multipart. */
@@ -84,6 +115,7 @@ export const CommitObjectSchema = s.object({
   versionId: s.hex(16),
   etag: s.string(128),
   attributes: ObjectAttributesSchema,
+  tags: s.optional(tags),
   conditions: WriteConditionsSchema,
   written: WrittenPartSchema,
   /** Milliseconds since before the first unit was written: older than half the collector's grace is refused. */
@@ -113,18 +145,32 @@ export const CommitAnswerSchema = s.union('outcome', {
 });
 export type CommitAnswer = Infer<typeof CommitAnswerSchema>;
 
+/** Each must hold of the version that the delete names, or of the current one; nothing meets none of them. */
+export const DeleteConditionsSchema = s.object({
+  /** ETags without quotes, or `*`. */
+  ifMatch: s.optional(s.array(s.string(256), 100)),
+  /** Last modified in this second since the epoch. */
+  ifModifiedAtSeconds: s.optional(s.integer()),
+  ifSizeBytes: s.optional(s.integer()),
+});
+export type DeleteConditions = Infer<typeof DeleteConditionsSchema>;
+
 export const DeleteItemSchema = s.object({
   key,
+  /** Hex id, `null`, or absent: the key itself, which in a versioned bucket lays a delete marker. */
   versionId: s.optional(s.string(64)),
-  conditions: WriteConditionsSchema,
+  conditions: DeleteConditionsSchema,
 });
 export const DeleteOutcomeSchema = s.object({
   /** `deleted` also when there was nothing: S3 deletes are idempotent. */
-  outcome: s.oneOf('deleted', 'precondition-failed', 'no-bucket', 'late'),
+  outcome: s.oneOf('deleted', 'precondition-failed', 'no-bucket', 'bucket-changed', 'late'),
   /** A delete marker was made (versioned buckets). */
-  markerVersionId: s.optional(s.hex(16)),
+  marker: s.optional(s.object({ versionId: s.hex(16), isNull: s.boolean })),
   existed: s.boolean,
+  /** The version that was named and is gone was a delete marker. */
+  removedMarker: s.boolean,
 });
+export type DeleteOutcome = Infer<typeof DeleteOutcomeSchema>;
 
 export const ListedObjectSchema = s.object({
   key,
@@ -165,15 +211,55 @@ export const ObjectListSchema = s.object({
 });
 export type ObjectList = Infer<typeof ObjectListSchema>;
 
-const uploadRef = { bucketId: s.bigint, key, uploadId: s.hex(16) };
-export const PartInfoSchema = s.object({
-  partNumber: s.integer(1, 10_000),
+export const ListedVersionSchema = s.object({
+  key,
+  versionId: s.hex(16),
+  isNull: s.boolean,
+  isLatest: s.boolean,
+  isDeleteMarker: s.boolean,
   sizeBytes: s.integer(),
   etag: s.string(128),
   lastModifiedMs: s.integer(),
-  checksums: s.record(s.string(128), 8),
+  storageClass: s.string(32),
+  checksumAlgorithms: s.array(s.string(16), 8),
 });
-export type PartInfo = Infer<typeof PartInfoSchema>;
+export type ListedVersion = Infer<typeof ListedVersionSchema>;
+
+export const ListVersionsSchema = s.object({
+  bucketName,
+  prefix: s.string(1024),
+  /** Empty: none. */
+  delimiter: s.string(1024),
+  /** Strictly after every version of this key … */
+  afterKey: s.optional(s.string(1024)),
+  /**
+   * … or only after this version of it (hex id or `null`). Where that version is gone the key is listed from its newest
+   * version on: some may come twice, none is left out.
+   */
+  afterVersionId: s.optional(s.string(64)),
+  /** … or after every key that begins with this common prefix. */
+  afterPrefix: s.optional(s.string(1024)),
+  limit: s.integer(0, 1000),
+});
+export type ListVersions = Infer<typeof ListVersionsSchema>;
+
+export const VersionListSchema = s.object({
+  bucket: s.optional(BucketRecordSchema),
+  /** By key in unsigned byte order of UTF-8, newest version first; common prefixes in their place. */
+  entries: s.array(
+    s.union('kind', {
+      version: s.object({ kind: s.oneOf('version'), version: ListedVersionSchema }),
+      prefix: s.object({ kind: s.oneOf('prefix'), prefix: s.string(1024) }),
+    }),
+    1000,
+  ),
+  truncated: s.boolean,
+  /** Index probes made. */
+  probes: s.integer(),
+});
+export type VersionList = Infer<typeof VersionListSchema>;
+
+const uploadRef = { bucketId: s.bigint, key, uploadId: s.hex(16) };
 
 /** Work owed by a commit. `payload` is JSON text of the kind (see outbox.ts). */
 export const OutboxKindSchema = s.oneOf('catalogue', 'replicate', 'repair', 'free', 'notify');
@@ -186,6 +272,13 @@ export const DatabaseIdentitySchema = s.object({
   sequence: s.bigint,
 });
 export type DatabaseIdentity = Infer<typeof DatabaseIdentitySchema>;
+
+/** How a change of a bucket's configuration ended. `bucket-changed`: it was judged by an older revision. */
+const bucketChange = s.object({
+  outcome: s.oneOf('changed', 'no-bucket', 'bucket-changed', 'late'),
+  /** The bucket's new revision, when it was changed. */
+  revision: s.optional(s.bigint),
+});
 
 const versionRead = s.object({
   bucketName,
@@ -204,7 +297,12 @@ export const metadataService = defineService('metadata', {
    * already under way; of calls that overlap one is told `created`.
    */
   createBucket: write(
-    s.object({ name: bucketName, accountId: s.string(64), arrivedAtMs: s.optional(s.integer()) }),
+    s.object({
+      name: bucketName,
+      accountId: s.string(64),
+      arrivedAtMs: s.optional(s.integer()),
+      location: s.optional(s.string(64)),
+    }),
     s.object({ outcome: s.oneOf('created', 'exists', 'in-progress'), bucket: BucketRecordSchema }),
   ),
   findBucket: read(s.object({ name: bucketName }), s.object({ bucket: s.optional(BucketRecordSchema) })),
@@ -216,6 +314,32 @@ export const metadataService = defineService('metadata', {
   listBuckets: read(
     s.object({ accountId: s.string(64), prefix: bucketName, after: bucketName, limit: s.integer(1, 10_000) }),
     s.object({ buckets: s.array(BucketRecordSchema), truncated: s.boolean }),
+  ),
+  /** Takes the bucket alone: a commit before it was judged by the old versioning, one after it by the new one. */
+  setVersioning: write(
+    s.object({
+      bucketId: s.bigint,
+      /** The revision that the request was authorised under; absent: whatever it is. */
+      bucketRevision: s.optional(s.bigint),
+      versioning: s.oneOf('enabled', 'suspended'),
+    }),
+    bucketChange,
+  ),
+  /** `revision` is the bucket's, read with the document; 0: there is no such bucket. */
+  bucketConfiguration: read(
+    s.object({ bucketId: s.bigint, kind: BucketConfigurationKindSchema }),
+    s.object({ document: s.optional(s.string(BUCKET_DOCUMENT_CHARS_MAX)), revision: s.bigint }),
+  ),
+  /** Sets the document, or takes it away when there is none. Takes the bucket alone and gives it a new revision. */
+  putBucketConfiguration: write(
+    s.object({
+      bucketId: s.bigint,
+      /** The revision that the request was authorised under; absent: whatever it is. */
+      bucketRevision: s.optional(s.bigint),
+      kind: BucketConfigurationKindSchema,
+      document: s.optional(s.string(BUCKET_DOCUMENT_CHARS_MAX)),
+    }),
+    bucketChange,
   ),
 
   commitObject: write(CommitObjectSchema, CommitAnswerSchema),
@@ -229,22 +353,52 @@ export const metadataService = defineService('metadata', {
     s.object({ bucketId: s.bigint, versionId: s.hex(16), firstPart: s.integer(0, 9999), lastPart: s.integer(0, 9999) }),
     s.object({ parts: s.array(s.object({ sizeBytes: s.integer(), chunks: s.bytes }), 10_000) }),
   ),
+  /** Parts of a multipart version after a part number, in order, at most `limit`. Empty when the version is gone. */
+  listVersionParts: read(
+    s.object({
+      bucketId: s.bigint,
+      versionId: s.hex(16),
+      afterPart: s.integer(0, 10_000),
+      limit: s.integer(0, 1000),
+    }),
+    s.object({ parts: s.array(VersionPartSchema, 1000), truncated: s.boolean }),
+  ),
   /** At most 64 items are judged in one transaction; the answer has one outcome per item in their order. */
   deleteObjects: write(
     s.object({ bucketId: s.bigint, bucketRevision: s.bigint, items: s.array(DeleteItemSchema, 1000) }),
     s.object({ outcomes: s.array(DeleteOutcomeSchema, 1000) }),
   ),
+  /** Replaces the tags of one version under the lock of its key; an empty set takes them away. */
+  setObjectTags: write(
+    s.object({
+      bucketId: s.bigint,
+      bucketRevision: s.bigint,
+      key,
+      /** Hex id, `null`, or absent for the current version. */
+      versionId: s.optional(s.string(64)),
+      tags,
+    }),
+    s.object({
+      outcome: s.oneOf('set', 'no-bucket', 'bucket-changed', 'no-such-key', 'no-such-version', 'delete-marker', 'late'),
+      /** Of the version that was found, a delete marker too. */
+      version: s.optional(s.object({ versionId: s.hex(16), isNull: s.boolean, lastModifiedMs: s.integer() })),
+    }),
+  ),
   listObjects: read(ListObjectsSchema, ObjectListSchema),
+  listVersions: read(ListVersionsSchema, VersionListSchema),
 
   createUpload: write(
     s.object({
       ...uploadRef,
       attributes: ObjectAttributesSchema,
+      tags: s.optional(tags),
+      checksum: s.optional(UploadChecksumSchema),
       accountId: s.string(64),
       initiatorArn: s.string(512),
     }),
     s.object({ outcome: s.oneOf('created', 'no-bucket') }),
   ),
+  listUploads: read(ListUploadsSchema, UploadPageSchema),
   /** The upload's own facts, or absent. `initiatorArn` says who may go on with it. */
   findUpload: read(
     s.object(uploadRef),
@@ -252,6 +406,7 @@ export const metadataService = defineService('metadata', {
       upload: s.optional(
         s.object({
           attributes: ObjectAttributesSchema,
+          checksum: s.optional(UploadChecksumSchema),
           accountId: s.string(64),
           initiatorArn: s.string(512),
           createdAtMs: s.integer(),
@@ -274,12 +429,28 @@ export const metadataService = defineService('metadata', {
     s.object({ ...uploadRef, afterPart: s.integer(0, 10_000), limit: s.integer(0, 1000) }),
     s.object({ found: s.boolean, parts: s.array(PartInfoSchema, 1000), truncated: s.boolean }),
   ),
-  /** `result` of an earlier Complete of the same upload is given again for 24 h. */
+  /**
+   * The result of an earlier Complete of the same upload is given again for 24 h, whatever is asked this time. `checksums` and
+   * `checksumType` are those of the object that these parts make; a part that is not the one they were computed from (another
+   * etag, another checksum) is an `invalid-part`.
+   */
   completeUpload: write(
     s.object({
       ...uploadRef,
       versionId: s.hex(16),
-      parts: s.array(s.object({ partNumber: s.integer(1, 10_000), etag: s.string(128) }), 10_000),
+      parts: s.array(
+        s.object({
+          partNumber: s.integer(1, 10_000),
+          etag: s.string(128),
+          /** Base64 under the upload's algorithm; present when the upload has one. */
+          checksum: s.optional(s.string(128)),
+        }),
+        10_000,
+      ),
+      checksums: s.record(s.string(128), 8),
+      checksumType: s.optional(ChecksumTypeSchema),
+      /** What the client says the object's size is. */
+      sizeBytes: s.optional(s.integer()),
       conditions: WriteConditionsSchema,
       bucketRevision: s.bigint,
     }),
@@ -290,6 +461,7 @@ export const metadataService = defineService('metadata', {
         'invalid-part',
         'invalid-part-order',
         'part-too-small',
+        'size-mismatch',
         'precondition-failed',
         'no-such-key',
         'no-bucket',
@@ -297,6 +469,8 @@ export const metadataService = defineService('metadata', {
         'late',
       ),
       etag: s.optional(s.string(128)),
+      checksums: s.optional(s.record(s.string(128), 8)),
+      checksumType: s.optional(ChecksumTypeSchema),
       versionId: s.optional(s.hex(16)),
       isNull: s.optional(s.boolean),
       lastModifiedMs: s.optional(s.integer()),
@@ -341,6 +515,16 @@ export const metadataService = defineService('metadata', {
   ),
   databaseIdentity: read(s.object({}), DatabaseIdentitySchema),
   /** Counts for status and metrics. */
+  /** What the versions of these buckets hold; a bucket that holds nothing may be left out. */
+  bucketUsage: read(
+    s.object({ bucketIds: s.array(s.bigint, 1000) }),
+    s.object({ usage: s.array(s.object({ bucketId: s.bigint, objects: s.integer(), bytes: s.integer() }), 1000) }),
+  ),
+  /** The same of all buckets of an account together. */
+  accountUsage: read(
+    s.object({ accountId: s.string(64) }),
+    s.object({ buckets: s.integer(), objects: s.integer(), bytes: s.integer() }),
+  ),
   status: read(
     s.object({}),
     s.object({
@@ -365,12 +549,19 @@ export abstract class Metadata implements MetadataMethods {
   abstract findBucket(...args: Args<'findBucket'>): Answer<'findBucket'>;
   abstract deleteBucket(...args: Args<'deleteBucket'>): Answer<'deleteBucket'>;
   abstract listBuckets(...args: Args<'listBuckets'>): Answer<'listBuckets'>;
+  abstract setVersioning(...args: Args<'setVersioning'>): Answer<'setVersioning'>;
+  abstract bucketConfiguration(...args: Args<'bucketConfiguration'>): Answer<'bucketConfiguration'>;
+  abstract putBucketConfiguration(...args: Args<'putBucketConfiguration'>): Answer<'putBucketConfiguration'>;
   abstract commitObject(...args: Args<'commitObject'>): Answer<'commitObject'>;
   abstract findObject(...args: Args<'findObject'>): Answer<'findObject'>;
   abstract readParts(...args: Args<'readParts'>): Answer<'readParts'>;
+  abstract listVersionParts(...args: Args<'listVersionParts'>): Answer<'listVersionParts'>;
   abstract deleteObjects(...args: Args<'deleteObjects'>): Answer<'deleteObjects'>;
+  abstract setObjectTags(...args: Args<'setObjectTags'>): Answer<'setObjectTags'>;
   abstract listObjects(...args: Args<'listObjects'>): Answer<'listObjects'>;
+  abstract listVersions(...args: Args<'listVersions'>): Answer<'listVersions'>;
   abstract createUpload(...args: Args<'createUpload'>): Answer<'createUpload'>;
+  abstract listUploads(...args: Args<'listUploads'>): Answer<'listUploads'>;
   abstract findUpload(...args: Args<'findUpload'>): Answer<'findUpload'>;
   abstract commitPart(...args: Args<'commitPart'>): Answer<'commitPart'>;
   abstract listParts(...args: Args<'listParts'>): Answer<'listParts'>;
@@ -382,5 +573,7 @@ export abstract class Metadata implements MetadataMethods {
   abstract confirmIntent(...args: Args<'confirmIntent'>): Answer<'confirmIntent'>;
   abstract liveWrites(...args: Args<'liveWrites'>): Answer<'liveWrites'>;
   abstract databaseIdentity(...args: Args<'databaseIdentity'>): Answer<'databaseIdentity'>;
+  abstract bucketUsage(...args: Args<'bucketUsage'>): Answer<'bucketUsage'>;
+  abstract accountUsage(...args: Args<'accountUsage'>): Answer<'accountUsage'>;
   abstract status(...args: Args<'status'>): Answer<'status'>;
 }

@@ -91,6 +91,9 @@ export function flowOfRequest(method: string, target: string): FlowName | undefi
   const hasKey = keyAt > 0 && keyAt < path.length - 1;
   if (method === 'GET' && hasKey) return 'object-download';
   if (method === 'PUT' && hasKey) return 'object-creation';
-  if (method === 'PUT' && path.length > 1 && !hasKey && queryAt < 0) return 'bucket-creation';
+  const isBucket = path.length > 1 && !hasKey && queryAt < 0;
+  if (method === 'PUT' && isBucket) return 'bucket-creation';
+  // A form upload.
+  if (method === 'POST' && isBucket) return 'object-creation';
   return undefined;
 }

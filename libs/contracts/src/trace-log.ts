@@ -15,26 +15,58 @@ export interface TraceEvent {
 }
 
 /**
- * The last steps that this process has done, in a ring of fixed size: recording costs one small object and no I/O, and an
- * event is forgotten when `capacity` younger ones have come. Each process offers its ring at an internal address.
+ * The last steps that this process has done, in a ring of fixed size: recording makes no object and no I/O, and an event is
+ * forgotten when `capacity` younger ones have come. Each process offers its ring at an internal address.
  */
 export class TraceLog {
-  private readonly ring: TraceEvent[] = [];
+  // Columns, not objects: a ring of events that outlive their request is what the garbage collector copies all day.
+  private readonly requestIds: string[] = [];
+  private readonly flows: FlowName[] = [];
+  private readonly details: string[] = [];
+  private readonly steps: Uint8Array;
+  private readonly timesUs: Float64Array;
   private next = 0;
+
   constructor(
     readonly process: string,
     private readonly capacity = 65_536,
-  ) {}
+  ) {
+    this.steps = new Uint8Array(capacity);
+    this.timesUs = new Float64Array(capacity);
+  }
 
   /** Records nothing for a call that walks none of the three flows. */
   step(call: CallContext, step: number, detail = ''): void {
     if (call.flow === undefined) return;
-    const atUs = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    this.ring[this.next] = { requestId: call.requestId, flow: call.flow, step, process: this.process, atUs, detail };
-    this.next = (this.next + 1) % this.capacity;
+    const at = this.next;
+    this.requestIds[at] = call.requestId;
+    this.flows[at] = call.flow;
+    this.details[at] = detail;
+    this.steps[at] = step;
+    this.timesUs[at] = Math.round((performance.timeOrigin + performance.now()) * 1000);
+    this.next = at + 1 === this.capacity ? 0 : at + 1;
   }
 
+  /** In the order in which they were done. */
   find(requestId: string): TraceEvent[] {
-    return this.ring.filter((event) => event.requestId === requestId).sort((a, b) => a.atUs - b.atUs);
+    const found: TraceEvent[] = [];
+    const count = this.requestIds.length;
+    const oldest = count < this.capacity ? 0 : this.next;
+    for (let offset = 0; offset < count; offset++) {
+      const at = (oldest + offset) % count;
+      if (this.requestIds[at] === requestId) found.push(this.event(at));
+    }
+    return found.sort((a, b) => a.atUs - b.atUs);
+  }
+
+  private event(at: number): TraceEvent {
+    return {
+      requestId: this.requestIds[at],
+      flow: this.flows[at],
+      step: this.steps[at],
+      process: this.process,
+      atUs: this.timesUs[at],
+      detail: this.details[at],
+    };
   }
 }

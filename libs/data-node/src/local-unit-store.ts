@@ -186,6 +186,11 @@ function wireError(error: unknown): unknown {
         : new HoldfastError('IncompleteBody', error.message, {}, { cause: error });
     case 'BadDevice':
     case 'DeviceBusy':
+    case 'MetadataDamaged':
+    case 'CatalogueMissing':
+    case 'CatalogueExists':
+    case 'KeyExists':
+    case 'TooLarge':
       return new HoldfastError('DeviceDead', error.message, {}, { cause: error });
   }
 }

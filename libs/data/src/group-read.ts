@@ -146,13 +146,15 @@ export class GroupRead implements WatchedRead {
     if (columns === undefined) return undefined;
     const units = this.states.map((state) => (this.covers(state, columns) ? state.bytes : undefined));
     if (units.filter((unit) => unit !== undefined).length < this.k) return undefined;
+    const missing: number[] = [];
+    for (let unit = this.firstUnit; unit <= this.lastUnit; unit += 1) if (units[unit] === undefined) missing.push(unit);
     const { m } = this.source.chunk.layout;
-    const whole = codeFor(this.k, m).reconstruct(units, columns.end - columns.start, { dataOnly: true });
+    const rebuilt = codeFor(this.k, m).rebuild(units, columns.end - columns.start, missing);
     const buffers: Buffer[] = [];
     for (let unit = this.firstUnit; unit <= this.lastUnit; unit += 1) {
       const wanted = this.wanted(unit);
-      const { buffer, byteOffset } = whole[unit];
-      buffers.push(Buffer.from(buffer, byteOffset + wanted.start - columns.start, wanted.end - wanted.start));
+      const bytes = rebuilt[missing.indexOf(unit)] ?? (units[unit] as Buffer);
+      buffers.push(bytes.subarray(wanted.start - columns.start, wanted.end - columns.start));
     }
     return buffers;
   }

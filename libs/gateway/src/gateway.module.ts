@@ -1,11 +1,11 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import type { Clock } from '@holdfast/stdx';
-import { Identity, Metadata, ObjectData, type TraceLog } from '@holdfast/contracts';
+import { Identity, IdentityAdministration, Metadata, ObjectData, type TraceLog } from '@holdfast/contracts';
 import type { GatewayOptions } from './gateway-options.js';
 import { S3Listener } from './http/s3-listener.js';
 
 export interface GatewayModuleOptions extends GatewayOptions {
-  /** Modules that export `Identity`, `Metadata` and `ObjectData`; not needed where those are global. */
+  /** Modules that export `Identity`, `IdentityAdministration`, `Metadata` and `ObjectData`; not needed where those are global. */
   readonly imports?: ModuleMetadata['imports'];
   readonly trace: TraceLog;
   readonly clock?: Clock;
@@ -21,9 +21,13 @@ export class GatewayModule {
       providers: [
         {
           provide: S3Listener,
-          useFactory: (identity: Identity, metadata: Metadata, data: ObjectData) =>
-            new S3Listener({ identity, metadata, data, trace, clock }, options),
-          inject: [Identity, Metadata, ObjectData],
+          useFactory: (
+            identity: Identity,
+            administration: IdentityAdministration,
+            metadata: Metadata,
+            data: ObjectData,
+          ) => new S3Listener({ identity, administration, metadata, data, trace, clock }, options),
+          inject: [Identity, IdentityAdministration, Metadata, ObjectData],
         },
       ],
       exports: [S3Listener],

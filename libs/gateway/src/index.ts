@@ -1,4 +1,5 @@
 export { createAdminApp } from './admin/admin.module.js';
+export { openApiDocument } from './admin/open-api.js';
 export type { AdminPorts } from './admin/admin-ports.js';
 export type { EdgeAuthenticator, GatewayOptions, HttpLimits } from './gateway-options.js';
 export { GatewayModule, type GatewayModuleOptions } from './gateway.module.js';

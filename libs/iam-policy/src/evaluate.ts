@@ -1,72 +1,63 @@
-import type { Decision } from '@holdfast/contracts';
-import { parsePolicy, type PolicyDocument } from './policy-document.js';
-import { compileWildcard, matchWildcard, type CompiledWildcard } from './wildcard.js';
+import type { Caller } from '@holdfast/contracts';
+import type { CompiledPolicy, DecidingStatement } from './compiled-policy.js';
+import type { PrincipalMatch } from './principal-element.js';
+import type { RequestContext } from './request-context.js';
 
-interface CompiledStatement {
-  readonly sid?: string;
-  readonly denies: boolean;
-  readonly actions: readonly CompiledWildcard[];
-  readonly resources: readonly CompiledWildcard[];
+/** What one or more policies say of a request. `open…`: a statement that hangs on object tags not read yet. */
+export interface PolicyFinding {
+  readonly deny?: DecidingStatement;
+  readonly allow?: DecidingStatement;
+  readonly openDeny: boolean;
+  readonly openAllow: boolean;
 }
 
-/** A policy made ready to be asked many times. Immutable: one may be shared by all requests. */
-export interface CompiledPolicy {
-  readonly name: string;
-  readonly statements: readonly CompiledStatement[];
-}
-
-/** The statement that decided. */
-export interface DecidingStatement {
-  readonly policyName: string;
-  /** Place in the policy, from 0. */
-  readonly index: number;
-  readonly sid?: string;
-}
-
-export interface Evaluation {
-  readonly decision: Decision;
-  /** Absent for `no-allow`: no statement applied. */
-  readonly statement?: DecidingStatement;
-}
-
-/** `document` is the policy's JSON text, or what `parsePolicy` made of it. Errors: PolicyError. */
-export function compilePolicy(name: string, document: string | PolicyDocument): CompiledPolicy {
-  const { statements } = typeof document === 'string' ? parsePolicy(document) : document;
-  return {
-    name,
-    statements: statements.map(({ sid, effect, actions, resources }) => ({
-      sid,
-      denies: effect === 'Deny',
-      // Names of actions are told apart without case, resources with it.
-      actions: actions.map((action) => compileWildcard(action.toLowerCase())),
-      resources: resources.map(compileWildcard),
-    })),
-  };
-}
-
-const NO_ALLOW: Evaluation = { decision: 'no-allow' };
-
-/**
- * Judges `action` (`s3:GetObject`) on `resource` (an ARN) by all statements of all policies: one that denies overrides any
- * that allow, and what none allows is not allowed.
- */
-export function evaluate(policies: readonly CompiledPolicy[], action: string, resource: string): Evaluation {
-  const actionName = action.toLowerCase();
-  let allowing: DecidingStatement | undefined;
-  for (const policy of policies) {
-    for (let index = 0; index < policy.statements.length; index++) {
-      const statement = policy.statements[index];
-      if (!statement.denies && allowing !== undefined) continue;
-      if (!anyMatches(statement.actions, actionName) || !anyMatches(statement.resources, resource)) continue;
-      const deciding = { policyName: policy.name, index, sid: statement.sid };
-      if (statement.denies) return { decision: 'explicit-deny', statement: deciding };
-      allowing = deciding;
+/** A statement that denies overrides any that allow, in any order and across policies: then nothing else counts. */
+export function evaluatePolicies(policies: readonly CompiledPolicy[], context: RequestContext): PolicyFinding {
+  let allow: DecidingStatement | undefined;
+  let openAllow = false;
+  let openDeny = false;
+  for (const { statements } of policies) {
+    for (const statement of statements) {
+      if (!statement.denies && allow !== undefined) continue;
+      const applies = statement.applies(context);
+      if (applies === 'no') continue;
+      if (applies === 'unread') {
+        if (statement.denies) openDeny = true;
+        else openAllow = true;
+      } else if (statement.denies) return { deny: statement.decides, openAllow: false, openDeny: false };
+      else allow = statement.decides;
     }
   }
-  return allowing === undefined ? NO_ALLOW : { decision: 'allow', statement: allowing };
+  return allow === undefined ? { openAllow, openDeny } : { allow, openAllow: false, openDeny };
 }
 
-function anyMatches(patterns: readonly CompiledWildcard[], text: string): boolean {
-  for (const pattern of patterns) if (matchWildcard(pattern, text)) return true;
-  return false;
+/** What the policy of a resource says of a caller. How an allow names the caller decides how far it reaches. */
+export interface ResourceFinding {
+  readonly deny?: DecidingStatement;
+  readonly allows: ReadonlyMap<PrincipalMatch, DecidingStatement>;
+  readonly openDeny: boolean;
+  readonly openAllows: ReadonlySet<PrincipalMatch>;
+}
+
+export function evaluateResourcePolicy(
+  policy: CompiledPolicy,
+  caller: Caller,
+  context: RequestContext,
+): ResourceFinding {
+  const allows = new Map<PrincipalMatch, DecidingStatement>();
+  const openAllows = new Set<PrincipalMatch>();
+  let openDeny = false;
+  for (const statement of policy.statements) {
+    const named = statement.speaksOf(caller);
+    if (named === undefined || (!statement.denies && allows.has(named))) continue;
+    const applies = statement.applies(context);
+    if (applies === 'no') continue;
+    if (applies === 'unread') {
+      if (statement.denies) openDeny = true;
+      else openAllows.add(named);
+    } else if (statement.denies)
+      return { deny: statement.decides, allows: new Map(), openDeny: false, openAllows: new Set() };
+    else allows.set(named, statement.decides);
+  }
+  return { allows, openDeny, openAllows };
 }

@@ -1,3 +1,6 @@
-export { compilePolicy, evaluate, type CompiledPolicy, type DecidingStatement, type Evaluation } from './evaluate.js';
-export { parsePolicy, type PolicyDocument, type PolicyStatement } from './policy-document.js';
+export { compilePolicy, parsePolicy, type CompiledPolicy } from './compiled-policy.js';
+export { judgeAccess, judgePrincipal, type Authority, type ResourceAuthority, type Verdict } from './judge.js';
+export type { PolicyDocument, PolicyKind, PolicyStatement } from './policy-document.js';
 export type { PolicyError, PolicyFault } from './policy-error.js';
+export { isPublicPolicy } from './public-policy.js';
+export { checkBucketPolicy } from './bucket-policy.js';

@@ -1,9 +1,9 @@
 import { HoldfastError } from '@holdfast/contracts';
 
-/** What is wrong with a policy: not JSON or not the grammar, too long, or a part of the grammar that is not served yet. */
-export type PolicyFault = 'malformed' | 'too-large' | 'not-served';
+/** What is wrong with a policy: not JSON or not the grammar, or too long. */
+export type PolicyFault = 'malformed' | 'too-large';
 
-/** A policy document that was refused. On every wire it is InvalidArgument; the details name the fault and the place. */
+/** A policy document that was refused. The details name the fault and the place. */
 export class PolicyError extends HoldfastError {
   constructor(
     readonly fault: PolicyFault,
@@ -11,7 +11,7 @@ export class PolicyError extends HoldfastError {
     readonly place: string,
     readonly problem: string,
   ) {
-    super('InvalidArgument', `The policy is not valid at ${place}: ${problem}.`, { Fault: fault, Place: place });
+    super('MalformedPolicy', `The policy is not valid at ${place}: ${problem}.`, { Fault: fault, Place: place });
     this.name = 'PolicyError';
   }
 }

@@ -9,16 +9,27 @@
  * Characters are UTF-16 units: `?` stands for one of them.
  */
 interface Piece {
+  /** Where `holes` is set stands a `?`, whatever character is here. */
   readonly text: string;
-  /** Finds the piece in text[from..end), or -1. Absent for a piece that is only held against an end. */
+  readonly holes?: readonly boolean[];
+}
+interface SoughtPiece extends Piece {
+  /** Finds the piece in text[from..end), or -1. */
   readonly find: (text: string, from: number, end: number, work: MatchWork) => number;
 }
 
+/** A part of a pattern: text that stands for itself, or a wildcard. A value from outside is always text. */
+export type PatternToken = string | typeof ANY | typeof ONE;
+/** `*` */
+export const ANY = Symbol('any characters');
+/** `?` */
+export const ONE = Symbol('one character');
+
 export interface CompiledWildcard {
-  readonly head: string;
+  readonly head: Piece;
   /** Absent when the pattern has no `*`: then the head is the whole. */
-  readonly tail?: string;
-  readonly middle: readonly Piece[];
+  readonly tail?: Piece;
+  readonly middle: readonly SoughtPiece[];
   /** Text shorter than this cannot match. */
   readonly lengthMin: number;
 }
@@ -28,21 +39,60 @@ export interface MatchWork {
   steps: number;
 }
 
+/** The wildcards of a text as tokens. */
+export function wildcardTokens(text: string): PatternToken[] {
+  return text.split(/([*?])/).map((part) => (part === '*' ? ANY : part === '?' ? ONE : part));
+}
+
 export function compileWildcard(pattern: string): CompiledWildcard {
-  const [head, ...rest] = pattern.split('*');
+  return compileTokens(wildcardTokens(pattern));
+}
+
+export function compileTokens(tokens: readonly PatternToken[]): CompiledWildcard {
+  const [head, ...rest] = piecesOf(tokens);
   const tail = rest.pop();
-  const middle: Piece[] = rest.filter((text) => text !== '').map((text) => ({ text, find: searchFor(text) }));
-  const lengthMin = middle.reduce((sum, piece) => sum + piece.text.length, head.length + (tail?.length ?? 0));
+  const middle = rest.filter(({ text }) => text !== '').map((piece) => ({ ...piece, find: searchFor(piece) }));
+  const lengthMin = middle.reduce((sum, { text }) => sum + text.length, head.text.length + (tail?.text.length ?? 0));
   return { head, tail, middle, lengthMin };
+}
+
+/** What stands between the `*`. */
+function piecesOf(tokens: readonly PatternToken[]): Piece[] {
+  const pieces: Piece[] = [];
+  let texts: string[] = [];
+  let holes: boolean[] = [];
+  const close = (): void => {
+    const text = texts.join('');
+    pieces.push(
+      holes.length === 0 ? { text } : { text, holes: Array.from({ length }, (_, index) => holes[index] === true) },
+    );
+    texts = [];
+    holes = [];
+  };
+  let length = 0;
+  for (const token of tokens) {
+    if (token === ANY) {
+      close();
+      length = 0;
+    } else if (token === ONE) {
+      holes[length++] = true;
+      texts.push('?');
+    } else {
+      texts.push(token);
+      length += token.length;
+    }
+  }
+  close();
+  return pieces;
 }
 
 export function matchWildcard(pattern: CompiledWildcard, text: string, work: MatchWork = { steps: 0 }): boolean {
   const { head, tail, middle, lengthMin } = pattern;
   if (text.length < lengthMin) return false;
-  if (tail === undefined) return text.length === head.length && fitsAt(head, text, 0, work);
-  const end = text.length - tail.length;
+  if (tail === undefined) return text.length === head.text.length && fitsAt(head, text, 0, work);
+  const end = text.length - tail.text.length;
   if (!fitsAt(head, text, 0, work) || !fitsAt(tail, text, end, work)) return false;
-  let from = head.length;
+  let from = head.text.length;
   for (const piece of middle) {
     const at = piece.find(text, from, end, work);
     if (at === -1) return false;
@@ -51,27 +101,24 @@ export function matchWildcard(pattern: CompiledWildcard, text: string, work: Mat
   return true;
 }
 
-const QUESTION_MARK = 0x3f;
-
-function fitsAt(piece: string, text: string, at: number, work: MatchWork): boolean {
-  if (!piece.includes('?')) return text.startsWith(piece, at);
+function fitsAt({ text: piece, holes }: Piece, text: string, at: number, work: MatchWork): boolean {
+  if (holes === undefined) return text.startsWith(piece, at);
   work.steps += piece.length;
   for (let i = 0; i < piece.length; i++) {
-    const wanted = piece.charCodeAt(i);
-    if (wanted !== QUESTION_MARK && wanted !== text.charCodeAt(at + i)) return false;
+    if (!holes[i] && piece.charCodeAt(i) !== text.charCodeAt(at + i)) return false;
   }
   return true;
 }
 
-function searchFor(piece: string): Piece['find'] {
-  if (!piece.includes('?')) return searchLiteral(piece);
+function searchFor({ text: piece, holes }: Piece): SoughtPiece['find'] {
+  if (holes === undefined) return searchLiteral(piece);
   // Question marks alone fit wherever there is room.
-  if (/^\?+$/.test(piece)) return (_text, from, end) => (from + piece.length <= end ? from : -1);
-  return searchWithHoles(piece);
+  if (holes.every(Boolean)) return (_text, from, end) => (from + piece.length <= end ? from : -1);
+  return searchWithHoles(piece, holes);
 }
 
 /** Knuth-Morris-Pratt: after a mismatch the table tells how much of the piece has been seen already. */
-function searchLiteral(piece: string): Piece['find'] {
+function searchLiteral(piece: string): SoughtPiece['find'] {
   const borders = new Uint16Array(piece.length);
   for (let i = 1, seen = 0; i < piece.length; i++) {
     while (seen > 0 && piece.charCodeAt(i) !== piece.charCodeAt(seen)) seen = borders[seen - 1];
@@ -92,18 +139,18 @@ function searchLiteral(piece: string): Piece['find'] {
 }
 
 /** Shift-And: bit i of the state is set while the last i+1 characters fit the first i+1 of the piece. */
-function searchWithHoles(piece: string): Piece['find'] {
+function searchWithHoles(piece: string, holes: readonly boolean[]): SoughtPiece['find'] {
   const words = Math.ceil(piece.length / 32);
   const anyCharacter = new Uint32Array(words);
   const masks = new Map<number, Uint32Array>();
   for (let i = 0; i < piece.length; i++) {
     const character = piece.charCodeAt(i);
-    if (character === QUESTION_MARK) anyCharacter[i >>> 5] |= 1 << (i & 31);
+    if (holes[i]) anyCharacter[i >>> 5] |= 1 << (i & 31);
     else if (!masks.has(character)) masks.set(character, new Uint32Array(words));
   }
   for (const mask of masks.values()) mask.set(anyCharacter);
   for (let i = 0; i < piece.length; i++) {
-    const mask = masks.get(piece.charCodeAt(i));
+    const mask = holes[i] ? undefined : masks.get(piece.charCodeAt(i));
     if (mask !== undefined) mask[i >>> 5] |= 1 << (i & 31);
   }
   const lastWord = words - 1;

@@ -4,25 +4,31 @@ import { join } from 'node:path';
 import { describe } from '@jest/globals';
 import { TraceLog } from '@holdfast/contracts';
 import { startPostgres } from '@holdfast/local-services';
-import { identityContract } from '@holdfast/testkit';
+import { identityAdministrationContract, identityContract, type IdentityUnderTest } from '@holdfast/testkit';
 import { IdentityService } from './identity.service.js';
 
-describe('Identity, local over Postgres', () => {
-  identityContract(async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'holdfast-identity-'));
-    const postgres = await startPostgres({ directory });
-    const root = { accessKeyId: 'contract-root', secretAccessKey: 'contract-root-secret' };
-    const identity = await IdentityService.open({
-      databaseUrl: postgres.url,
-      clusterSecret: Buffer.alloc(32, 7),
-      rootCredentials: root,
-      trace: new TraceLog('test'),
-    });
-    const close = async (): Promise<void> => {
-      await identity.close();
-      await postgres.stop();
-      await rm(directory, { recursive: true, force: true });
-    };
-    return { identity, root, close };
+async function make(): Promise<IdentityUnderTest> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-identity-'));
+  const postgres = await startPostgres({ directory });
+  const root = { accessKeyId: 'contract-root', secretAccessKey: 'contract-root-secret' };
+  const identity = await IdentityService.open({
+    databaseUrl: postgres.url,
+    clusterSecret: Buffer.alloc(32, 7),
+    rootCredentials: root,
+    trace: new TraceLog('test'),
   });
+  const close = async (): Promise<void> => {
+    await identity.close();
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { identity, administration: identity.administration, root, close };
+}
+
+describe('Identity, local over Postgres', () => {
+  identityContract(make);
+});
+
+describe('IdentityAdministration, local over Postgres', () => {
+  identityAdministrationContract(make);
 });

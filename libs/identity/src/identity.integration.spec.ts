@@ -6,6 +6,7 @@ import { Test } from '@nestjs/testing';
 import {
   backgroundCall,
   Identity,
+  IdentityAdministration,
   SEED_FLOWS,
   TraceLog,
   type AccessCheck,
@@ -69,11 +70,17 @@ let users = 0;
 async function newUser(service: IdentityService, password?: string) {
   const { caller } = await service.authorize(call(), { proof: signedProof(ROOT), checks: [] });
   const owner = { accountId: caller.accountId, userName: `user-${users++}` };
-  await service.createUser(call(), { ...owner, password });
-  await service.putUserPolicy(call(), { ...owner, policyName: 'p', document: ALLOW_ALL });
-  const { accessKey, secretAccessKey } = await service.createAccessKey(call(), owner);
+  const { administration } = service;
+  await administration.createUser(call(), { ...owner, password });
+  await administration.putInlinePolicy(call(), { ...holderOf(owner), policyName: 'p', document: ALLOW_ALL });
+  const { accessKey, secretAccessKey } = await administration.createAccessKey(call(), owner);
   return { owner, keys: { accessKeyId: accessKey.accessKeyId, secretAccessKey } };
 }
+const holderOf = ({ accountId, userName }: { accountId: string; userName: string }) => ({
+  accountId,
+  holder: 'user' as const,
+  holderName: userName,
+});
 const decide = (service: Identity, keys: typeof ROOT) =>
   service.authorize(call(), { proof: signedProof(keys), checks: [GET] });
 const tokenOf = async (service: Identity, keys: typeof ROOT): Promise<string> =>
@@ -102,20 +109,28 @@ describe('identity over Postgres', () => {
     const { owner, keys } = await newUser(writer);
     expect((await decide(reader, keys)).decisions).toEqual(['allow']);
 
-    await writer.putUserPolicy(call(), { ...owner, policyName: 'q', document: DENY_ALL });
+    await writer.administration.putInlinePolicy(call(), { ...holderOf(owner), policyName: 'q', document: DENY_ALL });
     expect((await decide(writer, keys)).decisions).toEqual(['explicit-deny']);
     clock.advance(1_000);
     expect((await decide(reader, keys)).decisions).toEqual(['explicit-deny']);
 
-    await writer.deleteUserPolicy(call(), { ...owner, policyName: 'q' });
+    await writer.administration.deleteInlinePolicy(call(), { ...holderOf(owner), policyName: 'q' });
     clock.advance(1_000);
     expect((await decide(reader, keys)).decisions).toEqual(['allow']);
 
-    await writer.setAccessKeyStatus(call(), { accessKeyId: keys.accessKeyId, status: 'inactive' });
+    await writer.administration.setAccessKeyStatus(call(), {
+      ...owner,
+      accessKeyId: keys.accessKeyId,
+      status: 'inactive',
+    });
     clock.advance(1_000);
     await expect(decide(reader, keys)).rejects.toMatchObject({ code: 'InvalidAccessKeyId' });
 
-    await writer.setAccessKeyStatus(call(), { accessKeyId: keys.accessKeyId, status: 'active' });
+    await writer.administration.setAccessKeyStatus(call(), {
+      ...owner,
+      accessKeyId: keys.accessKeyId,
+      status: 'active',
+    });
     clock.advance(1_000);
     expect((await decide(reader, keys)).decisions).toEqual(['allow']);
     await expect(open({ settings: { principalLifetimeMs: 1_001 } })).rejects.toMatchObject({ code: 'InvalidArgument' });
@@ -123,11 +138,11 @@ describe('identity over Postgres', () => {
 
   it('seed-3.3: by the system clock a revoked key and its token stop on a second instance within two seconds', async () => {
     const [writer, reader] = [await open(), await open()];
-    const { keys } = await newUser(writer);
+    const { owner, keys } = await newUser(writer);
     const token = await tokenOf(writer, keys);
     expect((await decide(reader, keys)).decisions).toEqual(['allow']);
     expect((await bearer(reader, token)).decisions).toEqual(['allow']);
-    await writer.deleteAccessKey(call(), { accessKeyId: keys.accessKeyId });
+    await writer.administration.deleteAccessKey(call(), { ...owner, accessKeyId: keys.accessKeyId });
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await expect(decide(reader, keys)).rejects.toMatchObject({ code: 'InvalidAccessKeyId' });
     await expect(bearer(reader, token)).rejects.toMatchObject({ code: 'InvalidToken' });
@@ -200,7 +215,7 @@ describe('identity over Postgres', () => {
   it('a stored policy that is not understood allows its user nothing', async () => {
     const service = await open();
     const { keys, owner } = await newUser(service);
-    const document = '{"Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{}}}';
+    const document = '{"Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Later":{}}}}';
     await onDatabase((client) =>
       client.query("INSERT INTO iam.user_policies SELECT user_id, 'newer', $2 FROM iam.users WHERE user_name = $1", [
         owner.userName,
@@ -278,7 +293,10 @@ describe('identity over Postgres', () => {
     const identity = module.get(Identity);
     expect((await decide(identity, ROOT)).decisions).toEqual(['allow']);
     await module.close();
-    await expect(identity.listAccounts(call(), {})).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    const administration = module.get(IdentityAdministration);
+    await expect(administration.listAccounts(call(), { limit: 1 })).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+    });
   });
 
   it('P1: without Postgres there is no allow and no "unknown key", only ServiceUnavailable, and it recovers by itself', async () => {
@@ -304,7 +322,9 @@ describe('identity over Postgres', () => {
         password: 'a password of mine',
       };
       await expect(service.issueToken(call(), login)).rejects.toMatchObject(unavailable);
-      await expect(service.listUserPolicies(call(), owner)).rejects.toMatchObject(unavailable);
+      await expect(
+        service.administration.listInlinePolicies(call(), { ...holderOf(owner), limit: 1 }),
+      ).rejects.toMatchObject(unavailable);
       await expect(service.checkDatabase()).rejects.toMatchObject(unavailable);
       await expect(open({ settings: { databaseTimeoutMs: 1_000 } })).rejects.toMatchObject(unavailable);
     } finally {

@@ -1,5 +1,5 @@
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { Identity } from '@holdfast/contracts';
+import { Identity, IdentityAdministration } from '@holdfast/contracts';
 import { IdentityService, type IdentityOptions } from './identity.service.js';
 
 /** Offers the local `Identity` under the port's token; opened with the module, closed when the application has shut down. */
@@ -13,8 +13,13 @@ export class IdentityModule implements OnApplicationShutdown {
       providers: [
         { provide: IdentityService, useFactory: () => IdentityService.open(options) },
         { provide: Identity, useExisting: IdentityService },
+        {
+          provide: IdentityAdministration,
+          useFactory: ({ administration }: IdentityService) => administration,
+          inject: [IdentityService],
+        },
       ],
-      exports: [Identity, IdentityService],
+      exports: [Identity, IdentityAdministration, IdentityService],
     };
   }
 

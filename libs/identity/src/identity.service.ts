@@ -10,21 +10,26 @@ import {
   type TraceLog,
 } from '@holdfast/contracts';
 import { systemClock, type Clock } from '@holdfast/stdx';
+import { refuseKey, type Bootstrap } from './bootstrap/bootstrap-file.js';
 import { FailureLimiter } from './domain/failure-limiter.js';
 import { PasswordHasher } from './domain/password-hash.js';
 import { judge, judgeInTurns } from './domain/principal.js';
 import { SealingKey } from './domain/sealing.js';
-import { IdentityAdministration } from './identity-administration.js';
+import { IdentityAdministrationService } from './identity-administration.service.js';
 import {
   checkRootCredentials,
   settingsFrom,
   type IdentitySettings,
   type RootCredentials,
 } from './identity-settings.js';
+import { KeyUses } from './key-uses.js';
 import { PrincipalDirectory } from './principal-directory.js';
 import { ProofVerifier, withinDeadline } from './proof-verifier.js';
+import { SessionTokens } from './sessions/session-token.js';
+import { BootstrapStore } from './sql/bootstrap-store.js';
 import { IdentityDatabase } from './sql/identity-database.js';
 import { IdentityStore } from './sql/identity-store.js';
+import { TokenKeyStore } from './sql/token-key-store.js';
 import { TokenCodec } from './tokens/token-codec.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenKeyRing } from './tokens/token-key-ring.js';
@@ -37,10 +42,16 @@ export interface IdentityOptions {
   readonly trace: TraceLog;
   readonly clock?: Clock;
   readonly settings?: Partial<IdentitySettings>;
+  /** Accounts and users to be there from the start. */
+  readonly bootstrap?: Bootstrap;
 }
 
 /** Step 4 of each of the seed's flows is the answer of IAM. */
 const ANSWER_STEP = 4;
+/** As the port allows. */
+const SESSION_SECONDS_MAX = 43_200;
+/** For clocks of instances that differ. */
+const TOKEN_SLACK_SECONDS = 60;
 const FIRST_ACCOUNT_NAME = 'root';
 const TRACED_CHECKS_MAX = 4;
 
@@ -54,7 +65,7 @@ interface Parts {
   readonly keys: TokenKeyRing;
   readonly proofs: ProofVerifier;
   readonly issuer: TokenIssuer;
-  readonly administration: IdentityAdministration;
+  readonly administration: IdentityAdministrationService;
   readonly trace: TraceLog;
 }
 
@@ -66,11 +77,12 @@ export class IdentityService extends Identity {
 
   /**
    * Prepares the schema, the first account and the first token key where they are missing. Errors: InvalidArgument
-   * (settings), ServiceUnavailable (no database), InternalError (another cluster secret than that of the database).
+   * (settings, bootstrap), ServiceUnavailable (no database), InternalError (another cluster secret than that of the database).
    */
   static async open(options: IdentityOptions): Promise<IdentityService> {
-    const { databaseUrl, rootCredentials, trace, clock = systemClock } = options;
+    const { databaseUrl, rootCredentials, trace, bootstrap, clock = systemClock } = options;
     checkRootCredentials(rootCredentials);
+    if (bootstrap !== undefined) refuseKey(bootstrap, rootCredentials.accessKeyId);
     const settings = settingsFrom(options.settings);
     const sealing = new SealingKey(options.clusterSecret);
     const { databaseConnectionsMax: connectionsMax, databaseTimeoutMs: timeoutMs } = settings;
@@ -78,11 +90,18 @@ export class IdentityService extends Identity {
     try {
       const store = new IdentityStore(database);
       const lifetimeMs = settings.principalLifetimeMs;
-      const keys = new TokenKeyRing(store, sealing, clock, lifetimeMs);
+      const keys = new TokenKeyRing(
+        new TokenKeyStore(database),
+        sealing,
+        clock,
+        lifetimeMs,
+        Math.max(settings.tokenLifetimeSeconds, SESSION_SECONDS_MAX) + TOKEN_SLACK_SECONDS,
+      );
       let firstAccount: Account | undefined;
       await database.prepare(async () => {
         firstAccount = await store.ensureFirstAccount(FIRST_ACCOUNT_NAME);
         await keys.prepare();
+        if (bootstrap !== undefined) await new BootstrapStore(database, sealing, bootstrap).apply();
       });
       if (firstAccount === undefined) throw new HoldfastError('InternalError', 'The first account was not prepared.');
       const directory = new PrincipalDirectory({ store, sealing, clock, lifetimeMs, firstAccount, rootCredentials });
@@ -93,21 +112,28 @@ export class IdentityService extends Identity {
         lifetimeSeconds: settings.tokenLifetimeSeconds,
         rememberMs: lifetimeMs,
       });
+      const sessions = new SessionTokens(sealing, clock);
+      const uses = new KeyUses(clock, (accessKeyId) => store.noteKeyUse(accessKeyId));
       const limiter = new FailureLimiter(clock, settings.loginFailuresMax, settings.loginWindowMs);
       return new IdentityService({
         database,
         store,
         directory,
         keys,
-        proofs: new ProofVerifier(directory, tokens, sealing),
-        issuer: new TokenIssuer({ directory, store, sealing, tokens, passwords, limiter }),
-        administration: new IdentityAdministration(store, directory, sealing, passwords),
+        proofs: new ProofVerifier(directory, tokens, sealing, sessions, uses),
+        issuer: new TokenIssuer({ directory, store, sealing, tokens, passwords, limiter, sessions }),
+        administration: new IdentityAdministrationService({ database, directory, sealing, passwords, keys }),
         trace,
       });
     } catch (error) {
       await database.close();
       throw error;
     }
+  }
+
+  /** The port that changes accounts and what belongs to them, over the same database. */
+  get administration(): IdentityAdministrationService {
+    return this.parts.administration;
   }
 
   /** Whether the database answers: for readiness. Errors: ServiceUnavailable. */
@@ -124,9 +150,11 @@ export class IdentityService extends Identity {
     const { proofs, trace } = this.parts;
     try {
       const { principal, signingKey } = await proofs.verify(call, request.proof);
-      const decisions = request.checks.map((check) => judge(principal, check));
+      const verdicts = request.checks.map((check) => judge(principal, check, request.context));
+      const decisions = verdicts.map(({ decision }) => decision);
+      const reasons = verdicts.map(({ reason }) => reason);
       if (call.flow !== undefined) trace.step(call, ANSWER_STEP, decisionDetail(decisions, request.checks));
-      const answer: AuthorizationAnswer = { caller: principal.caller, decisions };
+      const answer: AuthorizationAnswer = { caller: principal.caller, decisions, reasons };
       return signingKey === undefined ? answer : { ...answer, signingKey };
     } catch (error) {
       trace.step(call, ANSWER_STEP, error instanceof HoldfastError ? error.code : 'InternalError');
@@ -134,10 +162,13 @@ export class IdentityService extends Identity {
     }
   }
 
-  override async decide(call: CallContext, { caller, checks }: In<'decide'>): Out<'decide'> {
+  override async decide(call: CallContext, { caller, checks, context }: In<'decide'>): Out<'decide'> {
     const principal = await withinDeadline(call, this.parts.directory.principalOf(caller));
-    if (principal === undefined) return { decisions: checks.map(() => 'no-allow') };
-    return { decisions: await withinDeadline(call, judgeInTurns(principal, checks)) };
+    if (principal === undefined) {
+      return { decisions: checks.map(() => 'no-allow'), reasons: checks.map(() => ({ layer: 'none' })) };
+    }
+    const verdicts = await withinDeadline(call, judgeInTurns(principal, checks, context));
+    return { decisions: verdicts.map(({ decision }) => decision), reasons: verdicts.map(({ reason }) => reason) };
   }
 
   override async issueToken(_call: CallContext, credentials: In<'issueToken'>): Out<'issueToken'> {
@@ -152,56 +183,6 @@ export class IdentityService extends Identity {
   override async describeAccounts(call: CallContext, { accountIds }: In<'describeAccounts'>): Out<'describeAccounts'> {
     const found = Promise.all([...new Set(accountIds)].map((id) => this.parts.directory.findAccount(id)));
     return { accounts: (await withinDeadline(call, found)).filter((account) => account !== undefined) };
-  }
-
-  override async createAccount(_call: CallContext, { name, email }: In<'createAccount'>): Out<'createAccount'> {
-    return this.parts.administration.createAccount(name, email);
-  }
-
-  override async listAccounts(): Out<'listAccounts'> {
-    return { accounts: await this.parts.store.listAccounts() };
-  }
-
-  override async createUser(_call: CallContext, { password, ...user }: In<'createUser'>): Out<'createUser'> {
-    return this.parts.administration.createUser(user, password);
-  }
-
-  override async listUsers(_call: CallContext, { accountId }: In<'listUsers'>): Out<'listUsers'> {
-    return { users: await this.parts.administration.listUsers(accountId) };
-  }
-
-  override async deleteUser(_call: CallContext, user: In<'deleteUser'>): Out<'deleteUser'> {
-    return { deleted: await this.parts.administration.deleteUser(user) };
-  }
-
-  override async createAccessKey(_call: CallContext, owner: In<'createAccessKey'>): Out<'createAccessKey'> {
-    return this.parts.administration.createAccessKey(owner);
-  }
-
-  override async listAccessKeys(_call: CallContext, owner: In<'listAccessKeys'>): Out<'listAccessKeys'> {
-    return { accessKeys: await this.parts.administration.listAccessKeys(owner) };
-  }
-
-  override async setAccessKeyStatus(_call: CallContext, input: In<'setAccessKeyStatus'>): Out<'setAccessKeyStatus'> {
-    return { found: await this.parts.administration.setAccessKeyStatus(input.accessKeyId, input.status) };
-  }
-
-  override async deleteAccessKey(_call: CallContext, input: In<'deleteAccessKey'>): Out<'deleteAccessKey'> {
-    return { deleted: await this.parts.administration.deleteAccessKey(input.accessKeyId) };
-  }
-
-  override async putUserPolicy(_call: CallContext, input: In<'putUserPolicy'>): Out<'putUserPolicy'> {
-    const { policyName, document, ...user } = input;
-    await this.parts.administration.putUserPolicy(user, { policyName, document });
-  }
-
-  override async listUserPolicies(_call: CallContext, user: In<'listUserPolicies'>): Out<'listUserPolicies'> {
-    return { policies: await this.parts.administration.listUserPolicies(user) };
-  }
-
-  override async deleteUserPolicy(_call: CallContext, input: In<'deleteUserPolicy'>): Out<'deleteUserPolicy'> {
-    const { policyName, ...user } = input;
-    return { deleted: await this.parts.administration.deleteUserPolicy(user, policyName) };
   }
 }
 

@@ -1,11 +1,13 @@
 import { HoldfastError, type Account, type Caller } from '@holdfast/contracts';
-import { compilePolicy } from '@holdfast/iam-policy';
+import { compilePolicy, type CompiledPolicy } from '@holdfast/iam-policy';
 import { assert, type Clock } from '@holdfast/stdx';
-import { isAccessKeyId, isAccountId, isName, rootArn, userArn } from './domain/entity-names.js';
+import { BoundedMap } from './domain/bounded-map.js';
+import { isAccessKeyId, isAccountId, isName, rootArn, sessionArn, userArn } from './domain/entity-names.js';
 import { FreshCache } from './domain/fresh-cache.js';
 import type { Principal } from './domain/principal.js';
 import type { SealingKey } from './domain/sealing.js';
-import type { IdentityStore, PolicyText, PrincipalRow } from './sql/identity-store.js';
+import type { SessionClaims } from './domain/token-claims.js';
+import type { IdentityStore, PrincipalRow } from './sql/identity-store.js';
 
 export interface KeyHolder {
   readonly accessKeyId: string;
@@ -25,6 +27,7 @@ export interface DirectoryOptions {
 }
 
 const ENTRIES_MAX = 10_000;
+const COMPILED_MAX = 1_000;
 
 export const accessKeyContext = (accessKeyId: string): string => `access-key:${accessKeyId}`;
 
@@ -35,10 +38,12 @@ export class PrincipalDirectory {
   private readonly keys: FreshCache<KeyHolder>;
   private readonly users: FreshCache<Principal>;
   private readonly accounts: FreshCache<Account>;
+  /** Documents of groups and managed policies speak for many: each is made ready once. */
+  private readonly compiled = new BoundedMap<string, CompiledPolicy>(COMPILED_MAX);
 
   constructor(private readonly options: DirectoryOptions) {
     const { clock, lifetimeMs, firstAccount, rootCredentials } = options;
-    const caller = rootCaller(firstAccount.accountId, firstAccount.canonicalId, firstAccount.name);
+    const caller = rootCaller(firstAccount.accountId, firstAccount.canonicalId, firstAccount.displayName);
     this.root = {
       accessKeyId: rootCredentials.accessKeyId,
       secret: rootCredentials.secretAccessKey,
@@ -77,6 +82,26 @@ export class PrincipalDirectory {
 
   /** The principal behind a caller that `authorize` has named; undefined when the user is gone. */
   async principalOf(caller: Caller): Promise<Principal | undefined> {
+    const { session, ...holder } = caller;
+    const principal = await this.holderOf(holder);
+    // The names could be those of a later user: the user's id could not.
+    if (principal?.userId !== caller.userId) return undefined;
+    return session === undefined ? principal : this.capped(principal, session);
+  }
+
+  /** The same principal in a session: it may what it may and the session's policy allows as well. */
+  inSession(principal: Principal, { name, policy }: SessionClaims): Principal {
+    const arn = sessionArn(principal.caller.accountId, name);
+    return this.capped(principal, policy === undefined ? { arn } : { arn, policy });
+  }
+
+  private capped(principal: Principal, session: NonNullable<Caller['session']>): Principal {
+    const caller = { ...principal.caller, session };
+    if (session.policy === undefined) return { ...principal, caller };
+    return { ...principal, caller, sessionPolicy: this.compile(session.arn, session.policy, session.arn) };
+  }
+
+  private async holderOf(caller: Caller): Promise<Principal | undefined> {
     if (caller.kind === 'user') return this.findUser(caller.accountId, caller.userName);
     const ofFirstAccount = caller.kind === 'root' && caller.accountId === this.options.firstAccount.accountId;
     return { caller, userId: '', ofFirstAccount, policies: [] };
@@ -92,42 +117,53 @@ export class PrincipalDirectory {
     const row = await this.options.store.findActiveKey(accessKeyId);
     if (row === undefined) return undefined;
     const secret = this.options.sealing.open(row.sealed_secret, accessKeyContext(accessKeyId)).toString();
-    return { accessKeyId, secret, principal: principalFromRow(row) };
+    return { accessKeyId, secret, principal: this.principalFromRow(row) };
   }
 
   private async loadUser(path: string): Promise<Principal | undefined> {
     const [accountId, userName] = path.split('/');
     const row = await this.options.store.findUser(accountId, userName);
-    return row === undefined ? undefined : principalFromRow(row);
+    return row === undefined ? undefined : this.principalFromRow(row);
   }
-}
 
-export function principalFromRow(row: PrincipalRow): Principal {
-  const { account_id: accountId, canonical_id: canonicalId, account_name: displayName, is_first: ofFirstAccount } = row;
-  if (row.user_id === null) {
-    return { caller: rootCaller(accountId, canonicalId, displayName), userId: '', ofFirstAccount, policies: [] };
+  /** Who a stored user or root is, with all that judges what they may do. */
+  principalFromRow(row: PrincipalRow): Principal {
+    const {
+      account_id: accountId,
+      canonical_id: canonicalId,
+      display_name: displayName,
+      is_first: ofFirstAccount,
+    } = row;
+    if (row.user_id === null) {
+      return { caller: rootCaller(accountId, canonicalId, displayName), userId: '', ofFirstAccount, policies: [] };
+    }
+    const { user_id: userId, user_name: userName } = row;
+    assert(typeof userName === 'string', 'a stored user has a name', { userId });
+    const arn = userArn(accountId, userName);
+    const caller: Caller = { kind: 'user', accountId, canonicalId, displayName, userName, arn, userId };
+    const policies = row.policies.map(({ source, document }) => this.compile(source, document, arn));
+    const principal = { caller, userId, ofFirstAccount, policies };
+    if (row.boundary === null) return principal;
+    return { ...principal, boundary: this.compile(row.boundary.source, row.boundary.document, arn) };
   }
-  const { user_id: userId, user_name: userName } = row;
-  assert(typeof userName === 'string', 'a stored user has a name', { userId });
-  const arn = userArn(accountId, userName);
-  const caller: Caller = { kind: 'user', accountId, canonicalId, displayName, userName, arn };
-  return { caller, userId, ofFirstAccount, policies: row.policies.map((policy) => compileStored(arn, policy)) };
+
+  /** A policy that is not understood (written by a newer version) may deny: then its principal may do nothing. */
+  private compile(source: string, document: string, arn: string): CompiledPolicy {
+    const known = `${source}\n${document}`;
+    const compiled = this.compiled.get(known) ?? compileKnown(source, document, arn);
+    this.compiled.set(known, compiled);
+    return compiled;
+  }
 }
 
 function rootCaller(accountId: string, canonicalId: string, displayName: string): Caller {
-  return { kind: 'root', accountId, canonicalId, displayName, userName: '', arn: rootArn(accountId) };
+  return { kind: 'root', accountId, canonicalId, displayName, userName: '', arn: rootArn(accountId), userId: '' };
 }
 
-/** A stored policy that is not understood (written by a newer version) may deny: then its user may do nothing. */
-function compileStored(arn: string, { policyName, document }: PolicyText): ReturnType<typeof compilePolicy> {
+function compileKnown(source: string, document: string, arn: string): CompiledPolicy {
   try {
-    return compilePolicy(policyName, document);
+    return compilePolicy(source, document);
   } catch (error) {
-    throw new HoldfastError(
-      'InternalError',
-      `The stored policy ${policyName} of ${arn} is not understood.`,
-      {},
-      { cause: error },
-    );
+    throw new HoldfastError('InternalError', `The policy ${source} of ${arn} is not understood.`, {}, { cause: error });
   }
 }

@@ -4,6 +4,8 @@ import type { SealingKey } from './domain/sealing.js';
 import { matchesSignatureV2, SignatureChecker } from './domain/signature.js';
 import type { TokenClaims } from './domain/token-claims.js';
 import type { KeyHolder, PrincipalDirectory } from './principal-directory.js';
+import type { KeyUses } from './key-uses.js';
+import type { SessionTokens } from './sessions/session-token.js';
 import type { TokenCodec } from './tokens/token-codec.js';
 
 export interface VerifiedProof {
@@ -22,6 +24,8 @@ export class ProofVerifier {
     private readonly directory: PrincipalDirectory,
     private readonly tokens: TokenCodec,
     private readonly sealing: SealingKey,
+    private readonly sessions: SessionTokens,
+    private readonly uses: KeyUses,
   ) {}
 
   async verify(call: CallContext, proof: Proof): Promise<VerifiedProof> {
@@ -38,17 +42,30 @@ export class ProofVerifier {
   }
 
   private async verifySignature(call: CallContext, proof: SignatureProof): Promise<VerifiedProof> {
-    const { accessKeyId, wantsSigningKey } = proof;
+    const { accessKeyId, wantsSigningKey, sessionToken } = proof;
+    if (sessionToken !== undefined) return this.verifySession(call, proof, sessionToken);
     const { principal, secret } = this.directory.peekKey(accessKeyId) ?? (await this.holderOf(call, accessKeyId));
     const signingKey = this.signatures.check(accessKeyId, secret, proof);
     if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
+    this.uses.note(accessKeyId);
     return wantsSigningKey ? { principal, signingKey: signingKey.export() } : { principal };
+  }
+
+  /** Temporary keys: their token says what they are, and what it was issued for must stand. */
+  private async verifySession(call: CallContext, proof: SignatureProof, token: string): Promise<VerifiedProof> {
+    const session = this.sessions.open(token, proof.accessKeyId);
+    const signingKey = this.signatures.check(session.accessKeyId, session.secret, proof);
+    if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
+    const principal = await withinDeadline(call, this.principalOfClaims(session.claims));
+    if (principal === undefined) throw new HoldfastError('InvalidAccessKeyId');
+    return proof.wantsSigningKey ? { principal, signingKey: signingKey.export() } : { principal };
   }
 
   private async verifySignatureV2(call: CallContext, proof: SignatureV2Proof): Promise<VerifiedProof> {
     const { accessKeyId, stringToSign, signature } = proof;
     const { principal, secret } = this.directory.peekKey(accessKeyId) ?? (await this.holderOf(call, accessKeyId));
     if (!matchesSignatureV2(secret, stringToSign, signature)) throw new HoldfastError('SignatureDoesNotMatch');
+    this.uses.note(accessKeyId);
     return { principal };
   }
 
@@ -59,13 +76,19 @@ export class ProofVerifier {
   }
 
   private async verifyToken(token: string): Promise<Principal> {
-    const claims = await this.tokens.verify(token);
-    const principal = await this.principalOfToken(claims);
-    // The names could be those of a later user: the user's id could not.
-    if (principal?.caller.accountId !== claims.accountId || principal.userId !== claims.userId) {
+    const principal = await this.principalOfClaims(await this.tokens.verify(token));
+    if (principal === undefined) {
       throw new HoldfastError('InvalidToken', 'What the token was issued for exists no longer.');
     }
     return principal;
+  }
+
+  /** Undefined when what the claims were issued for exists no longer. */
+  private async principalOfClaims(claims: TokenClaims): Promise<Principal | undefined> {
+    const principal = await this.principalOfToken(claims);
+    // The names could be those of a later user: the user's id could not.
+    if (principal?.caller.accountId !== claims.accountId || principal.userId !== claims.userId) return undefined;
+    return claims.session === undefined ? principal : this.directory.inSession(principal, claims.session);
   }
 
   private async principalOfToken({ accountId, userName, credential }: TokenClaims): Promise<Principal | undefined> {

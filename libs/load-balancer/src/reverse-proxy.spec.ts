@@ -1,9 +1,10 @@
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { TraceLog } from '@holdfast/contracts';
+import { HoldfastError, TraceLog } from '@holdfast/contracts';
 import { InternalAuthenticator } from '@holdfast/service-host';
-import { ReverseProxy } from './reverse-proxy.js';
+import { problemRefusal } from './refusal.js';
+import { ReverseProxy, type ReverseProxyOptions } from './reverse-proxy.js';
 
 const auth = new InternalAuthenticator(Buffer.alloc(32, 1));
 const open: { close: () => Promise<void> | void }[] = [];
@@ -38,7 +39,11 @@ async function fakeApi(
 }
 
 const trace = new TraceLog('load-balancer');
-async function balancer(apis: readonly { address: string }[]): Promise<{ port: number; proxy: ReverseProxy }> {
+async function balancer(
+  apis: readonly { address: string }[],
+  limits: ReverseProxyOptions['limits'] = {},
+  domains: readonly string[] = [],
+): Promise<{ port: number; proxy: ReverseProxy }> {
   const proxy = new ReverseProxy({
     host: '127.0.0.1',
     port: 0,
@@ -49,6 +54,8 @@ async function balancer(apis: readonly { address: string }[]): Promise<{ port: n
     connectTimeoutMs: 500,
     checkIntervalMs: 50,
     ownHealthPaths: ['/_holdfast/health/live', '/_holdfast/health/ready'],
+    limits,
+    domains,
   });
   const port = await proxy.listen();
   open.push({ close: () => proxy.drain(100) });
@@ -208,6 +215,23 @@ describe('load balancer', () => {
     await drained;
   });
 
+  it('XF6: a client that takes nothing of an answer is given up, one that waits for it is not', async () => {
+    const large = Buffer.alloc(16 * 1024 * 1024);
+    const api = await fakeApi((incoming, outgoing) => {
+      outgoing.writeHead(200, { 'content-length': String(incoming.url === '/b/large' ? large.length : 4) });
+      if (incoming.url === '/b/large') return void outgoing.end(large);
+      outgoing.flushHeaders();
+      setTimeout(() => outgoing.end('late'), 500);
+    });
+    const { port, proxy } = await balancer([api], { writeIdleTimeoutMs: 150 });
+    expect((await send(port, 'GET', '/b/waits')).body).toBe('late');
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /b/large HTTP/1.1\r\nHost: a\r\n\r\n'));
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect(proxy.requestsInFlight).toBe(0);
+    socket.destroy();
+  });
+
   it.each([
     ['two hosts', 'GET /b/k HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
     ['gzip, chunked', 'PUT /b/k HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
@@ -229,10 +253,18 @@ describe('load balancer', () => {
     expect(api.requests).toBe(0);
   });
 
+  it('XH7: the door of the admin port refuses in the words of the admin port', async () => {
+    const refused = problemRefusal(new HoldfastError('ServiceUnavailable'), 'id', { status: 502 });
+    expect(refused.contentType).toBe('application/problem+json');
+    expect(JSON.parse(refused.body)).toMatchObject({ type: 'about:blank', title: 'ServiceUnavailable', status: 502 });
+    const internal = problemRefusal(new Error('secret path'), 'id');
+    expect([internal.status, internal.body.includes('secret')]).toEqual([500, false]);
+  });
+
   it('emits the first, second and last step of a flow, and passes its request id on with a code', async () => {
     let requestId = '';
     const api = await fakeApi((incoming, outgoing) => {
-      const call = auth.acceptHttp(incoming.method ?? '', incoming.url ?? '', incoming.headers);
+      const call = auth.acceptEdge(incoming.method ?? '', incoming.url ?? '', incoming.headers);
       requestId = call.requestId;
       outgoing.end('ok');
     });
@@ -244,5 +276,22 @@ describe('load balancer', () => {
       ['object-download', 2],
       ['object-download', 15],
     ]);
+  });
+
+  it('below the Host of a bucket every path is a key: its flow is that of an object, and health is asked elsewhere', async () => {
+    let requestId = '';
+    const api = await fakeApi((incoming, outgoing) => {
+      requestId = auth.acceptEdge(incoming.method ?? '', incoming.url ?? '', incoming.headers).requestId;
+      outgoing.end(incoming.headers.host);
+    });
+    const { port } = await balancer([api], {}, ['s3.test']);
+    const host = 'bucket.s3.test:80';
+    expect((await send(port, 'PUT', '/key', '', { host })).body).toBe(host);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(trace.find(requestId).map((event) => event.flow)).toContain('object-creation');
+    expect((await send(port, 'GET', '/_holdfast/health/live', undefined, { host })).body).toBe(host);
+    expect((await send(port, 'GET', '/_holdfast/health/live', undefined, { host: 's3.test' })).body).toContain('ok');
+    // What is no Host is for the API to refuse.
+    expect((await send(port, 'GET', '/key', undefined, { host: 'a:b:c' })).body).toBe('a:b:c');
   });
 });

@@ -1,17 +1,25 @@
-import {
-  createServer,
-  request as httpRequest,
-  type ClientRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request as httpRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Deadline } from '@holdfast/stdx';
-import { flowOfRequest, newRequestId, SEED_FLOWS, type CallContext, type TraceLog } from '@holdfast/contracts';
-import { log, type InternalAuthenticator } from '@holdfast/service-host';
+import {
+  flowOfRequest,
+  HoldfastError,
+  LIMITS,
+  newRequestId,
+  SEED_FLOWS,
+  type CallContext,
+  type TraceLog,
+} from '@holdfast/contracts';
+import { bucketOfHost, readStrictHead, type StrictHead } from '@holdfast/s3-protocol';
+import {
+  log,
+  StrictHttpServer,
+  TrustedProxies,
+  type ConnectionLimits,
+  type InternalAuthenticator,
+} from '@holdfast/service-host';
 import { BackendPool, type Backend } from './backend-pool.js';
 import { forwardedHeaders, hasBody } from './forwarded-headers.js';
+import { s3Refusal, type EncodeRefusal } from './refusal.js';
 
 export interface ReverseProxyOptions {
   readonly host: string;
@@ -25,17 +33,38 @@ export interface ReverseProxyOptions {
   readonly checkIntervalMs: number;
   /** Path prefix answered by the balancer itself; the rest of the path is the name of the check. */
   readonly ownHealthPaths: readonly string[];
+  /** Base domains, lower-case: below them a Host names a bucket, and every path is a key. */
+  readonly domains?: readonly string[];
+  /** Reverse proxies in front whose `X-Forwarded-For` is believed: nobody's unless given. */
+  readonly trustedProxies?: TrustedProxies;
+  readonly limits?: Partial<ConnectionLimits>;
+  /** The XML of S3 unless given. */
+  readonly encodeRefusal?: EncodeRefusal;
 }
+
+const CONNECTION_LIMITS: ConnectionLimits = {
+  connectionsMax: 16_384,
+  connectionsPerAddressMax: 4096,
+  headerTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  writeIdleTimeoutMs: 60_000,
+};
+const NO_PROXIES = new TrustedProxies([]);
 
 /** One client request on its way. */
 interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly call: CallContext;
+  readonly clientAddress: string;
   readonly withBody: boolean;
   readonly tried: Set<Backend>;
   /** The client waits for 100 Continue. */
   readonly clientExpects: boolean;
+  /** To the server that has the request now. */
+  upstream?: ClientRequest;
+  /** Answered by the balancer: what a server still says of it is nobody's. */
+  abandoned: boolean;
 }
 
 /**
@@ -44,40 +73,38 @@ interface Exchange {
  */
 export class ReverseProxy {
   readonly pool: BackendPool;
-  private readonly server: Server;
+  private readonly http: StrictHttpServer;
+  private readonly limits: ConnectionLimits;
+  private readonly trustedProxies: TrustedProxies;
+  private readonly encodeRefusal: EncodeRefusal;
   private draining = false;
   private inFlight = 0;
 
   constructor(private readonly options: ReverseProxyOptions) {
     this.pool = new BackendPool(options);
-    this.server = createServer({ requestTimeout: 0, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true });
-    this.server.maxHeadersCount = 0;
-    this.server.on('request', (incoming, outgoing) => this.accept(incoming, outgoing, false));
-    this.server.on('checkContinue', (incoming, outgoing) => this.accept(incoming, outgoing, true));
-    this.server.on('checkExpectation', (incoming, outgoing) => {
-      // Clients that send an empty Expect mean nothing by it.
-      if (incoming.headers.expect === '') this.accept(incoming, outgoing, false);
-      else refuse(outgoing, 417, 'InvalidRequest', 'Only Expect: 100-continue is served.');
+    this.limits = { ...CONNECTION_LIMITS, ...options.limits };
+    this.trustedProxies = options.trustedProxies ?? NO_PROXIES;
+    this.encodeRefusal = options.encodeRefusal ?? s3Refusal;
+    this.http = new StrictHttpServer({
+      limits: { ...this.limits, trustedProxies: this.trustedProxies },
+      headerBytesMax: LIMITS.headerBytesMax,
+      onRequest: (incoming, outgoing, framing) => this.accept(incoming, outgoing, framing),
+      encodeRefusal: this.encodeRefusal,
     });
   }
 
   /** Resolves to the port. */
   async listen(): Promise<number> {
     await this.pool.start();
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(this.options.port, this.options.host, () =>
-        resolve((this.server.address() as AddressInfo).port),
-      );
-    });
+    return this.http.listen(this.options.port, this.options.host);
   }
 
   /** Takes no new connection, lets what is under way finish, at most for `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
-    const late = setTimeout(() => this.server.closeAllConnections(), graceMs);
+    const closed = new Promise<void>((resolve) => this.http.server.close(() => resolve()));
+    this.http.server.closeIdleConnections();
+    const late = setTimeout(() => this.http.server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(late);
     this.pool.stop();
@@ -87,10 +114,11 @@ export class ReverseProxy {
     return this.inFlight;
   }
 
-  private accept(incoming: IncomingMessage, outgoing: ServerResponse, clientExpects: boolean): void {
+  private accept(incoming: IncomingMessage, outgoing: ServerResponse, framing?: AbortSignal): void {
     const path = incoming.url ?? '/';
-    if (this.options.ownHealthPaths.includes(path)) return this.answerHealth(outgoing, path);
-    const flow = flowOfRequest(incoming.method ?? '', path);
+    const bucket = this.bucketOf(incoming);
+    if (bucket === undefined && this.options.ownHealthPaths.includes(path)) return this.answerHealth(outgoing, path);
+    const flow = flowOfRequest(incoming.method ?? '', bucket === undefined ? path : `/${bucket}${path}`);
     const context = { requestId: newRequestId(), deadline: Deadline.in(3_600_000) };
     const call: CallContext = flow === undefined ? context : { ...context, flow };
     this.inFlight += 1;
@@ -101,22 +129,46 @@ export class ReverseProxy {
     });
     if (this.draining) outgoing.setHeader('connection', 'close');
     this.options.trace.step(call, 1, `${incoming.method} ${path.split('?', 1)[0]}`);
-    const problem = framingProblem(incoming);
-    if (problem) return refuse(outgoing, problem.status, 'InvalidRequest', problem.message, call.requestId);
-    this.forward({ incoming, outgoing, call, withBody: hasBody(incoming.headers), tried: new Set(), clientExpects });
+    let head: StrictHead;
+    try {
+      head = readStrictHead(incoming);
+    } catch (error) {
+      return this.refuse({ incoming, outgoing, call }, error);
+    }
+    if (head.expectationRefused) return this.refuse({ incoming, outgoing, call }, expectationRefused(), 417);
+    const forwardedFor = head.headers.joined('x-forwarded-for');
+    const clientAddress = this.trustedProxies.clientAddress(incoming.socket.remoteAddress, forwardedFor);
+    const withBody = hasBody(incoming.headers);
+    const clientExpects = head.awaitsContinue;
+    const tried = new Set<Backend>();
+    const exchange = { incoming, outgoing, call, clientAddress, withBody, tried, clientExpects, abandoned: false };
+    if (framing?.aborted === true) return this.abandon(exchange, framing.reason);
+    framing?.addEventListener('abort', () => this.abandon(exchange, framing.reason));
+    this.forward(exchange);
+  }
+
+  /** A Host that is none is passed on: the API refuses it. */
+  private bucketOf(incoming: IncomingMessage): string | undefined {
+    try {
+      return bucketOfHost(incoming.headers.host, this.options.domains ?? []);
+    } catch {
+      return undefined;
+    }
   }
 
   private forward(exchange: Exchange): void {
-    const { incoming, outgoing, call } = exchange;
+    const { incoming, call, clientAddress } = exchange;
     const backend = this.pool.take(exchange.tried);
     if (!backend)
-      return refuse(outgoing, 503, 'ServiceUnavailable', 'No API service is ready. Try again.', call.requestId);
+      return this.refuse(exchange, new HoldfastError('ServiceUnavailable', 'No API service is ready. Try again.'));
     exchange.tried.add(backend);
     const path = incoming.url ?? '/';
     const headers = forwardedHeaders(incoming.rawHeaders);
-    headers.push('X-Forwarded-For', incoming.socket.remoteAddress ?? '');
-    for (const [name, value] of Object.entries(this.options.auth.headers(call, incoming.method ?? '', path)))
-      headers.push(name, value);
+    // HTTP/1.0 knows no Host, the API is spoken to in 1.1.
+    if (incoming.headers.host === undefined) headers.push('Host', '');
+    headers.push('X-Forwarded-For', clientAddress);
+    const proof = this.options.auth.edgeHeaders(call, incoming.method ?? '', path, clientAddress);
+    for (const [name, value] of Object.entries(proof)) headers.push(name, value);
     if (exchange.withBody) {
       headers.push('Expect', '100-continue');
       if (incoming.headers['transfer-encoding']) headers.push('Transfer-Encoding', 'chunked');
@@ -129,6 +181,7 @@ export class ReverseProxy {
       path,
       headers,
     });
+    exchange.upstream = upstream;
     this.options.trace.step(call, 2, `to ${backend.address}`);
     backend.requests += 1;
     backend.inFlight += 1;
@@ -151,11 +204,13 @@ export class ReverseProxy {
       else clearTimeout(connectTimer);
     });
     upstream.on('continue', () => {
+      if (exchange.abandoned) return;
       bodyBegun = true;
       if (exchange.clientExpects) outgoing.writeContinue();
       incoming.pipe(upstream);
     });
     upstream.once('response', (response) => {
+      if (exchange.abandoned) return;
       answered = true;
       this.answer(exchange, upstream, response, bodyBegun);
     });
@@ -166,7 +221,7 @@ export class ReverseProxy {
     upstream.once('error', (error) => {
       clearTimeout(connectTimer);
       outgoing.removeListener('close', clientGone);
-      if (outgoing.destroyed) return;
+      if (outgoing.destroyed || exchange.abandoned) return;
       if (answered || outgoing.headersSent) return void outgoing.destroy();
       this.pool.suspect(backend);
       log.warn('an API service failed', {
@@ -177,13 +232,8 @@ export class ReverseProxy {
       });
       // Nothing of the body has left: another server may have the request. Begun, its outcome is not known: the client decides.
       if (!bodyBegun && (exchange.withBody || isRepeatable(incoming.method))) return this.forward(exchange);
-      refuse(
-        outgoing,
-        502,
-        'ServiceUnavailable',
-        'The API service was lost while it had the request; its outcome is not known.',
-        exchange.call.requestId,
-      );
+      const lost = 'The API service was lost while it had the request; its outcome is not known.';
+      this.refuse(exchange, new HoldfastError('ServiceUnavailable', lost), 502);
     });
   }
 
@@ -194,6 +244,7 @@ export class ReverseProxy {
     // An answer before the end of the body: what the client still sends is nobody's next request.
     if (unread) headers.push('Connection', 'close');
     outgoing.writeHead(response.statusCode ?? 502, response.statusMessage, headers);
+    this.watchReader(outgoing);
     response.pipe(outgoing);
     response.once('close', () => {
       // Fewer bytes than announced must not look like an end.
@@ -205,6 +256,43 @@ export class ReverseProxy {
       upstream.destroy();
       lingeringClose(incoming);
     });
+  }
+
+  /** A client that takes nothing of what lies ready for it is given up; one that waits for more is not. */
+  private watchReader(outgoing: ServerResponse): void {
+    const { writeIdleTimeoutMs } = this.limits;
+    outgoing.setTimeout(writeIdleTimeoutMs, () => {
+      if (outgoing.writableLength > 0 || (outgoing.socket?.writableLength ?? 0) > 0) outgoing.destroy();
+      else outgoing.setTimeout(writeIdleTimeoutMs);
+    });
+  }
+
+  /** The request cannot be passed on any further: the server has less than a whole one, and does nothing with it. */
+  private abandon(exchange: Exchange, error: unknown): void {
+    const { outgoing, upstream } = exchange;
+    exchange.abandoned = true;
+    upstream?.destroy();
+    if (outgoing.headersSent) outgoing.destroy();
+    else this.refuse(exchange, error);
+  }
+
+  /** Answers for itself and ends the connection: what of the request's body is still to come belongs to nobody. */
+  private refuse(
+    { incoming, outgoing, call }: Pick<Exchange, 'incoming' | 'outgoing' | 'call'>,
+    error: unknown,
+    ownStatus?: number,
+  ): void {
+    const resource = (incoming.url ?? '').split('?', 1)[0];
+    const { status, contentType, body } = this.encodeRefusal(error, call.requestId, { resource, status: ownStatus });
+    outgoing.writeHead(status, {
+      'content-type': contentType,
+      'content-length': Buffer.byteLength(body),
+      'x-amz-request-id': call.requestId,
+      server: 'Holdfast',
+      connection: 'close',
+    });
+    outgoing.end(incoming.method === 'HEAD' ? '' : body);
+    if (!incoming.complete) lingeringClose(incoming);
   }
 
   private answerHealth(outgoing: ServerResponse, path: string): void {
@@ -219,42 +307,8 @@ function isRepeatable(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
-/** What two parsers could read in two ways is not passed on. */
-function framingProblem(incoming: IncomingMessage): { status: number; message: string } | undefined {
-  const counts = new Map<string, number>();
-  for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
-    const name = incoming.rawHeaders[i].toLowerCase();
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  if (incoming.rawHeaders.length / 2 > 100) return { status: 400, message: 'A request may have at most 100 headers.' };
-  for (const name of ['host', 'content-length', 'transfer-encoding', 'authorization', 'content-type']) {
-    if ((counts.get(name) ?? 0) > 1) return { status: 400, message: `The header ${name} may be given once.` };
-  }
-  const encoding = incoming.headers['transfer-encoding'];
-  if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || incoming.httpVersion !== '1.1'))
-    return { status: 400, message: 'Transfer-Encoding may only be chunked, on HTTP/1.1.' };
-  if (!(incoming.url ?? '').startsWith('/') && incoming.url !== '*')
-    return { status: 400, message: 'The request target must begin with a slash.' };
-  if (incoming.method === 'TRACE' || incoming.method === 'CONNECT')
-    return { status: 405, message: 'The method is not served.' };
-  return undefined;
-}
-
-function refuse(
-  outgoing: ServerResponse,
-  status: number,
-  code: string,
-  message: string,
-  requestId = newRequestId(),
-): void {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message><RequestId>${requestId}</RequestId></Error>`;
-  outgoing.writeHead(status, {
-    'content-type': 'application/xml',
-    'content-length': Buffer.byteLength(body),
-    'x-amz-request-id': requestId,
-    connection: 'close',
-  });
-  outgoing.end(body);
+function expectationRefused(): HoldfastError {
+  return new HoldfastError('InvalidRequest', 'The expectation cannot be met.');
 }
 
 /** Reads on a little so that the answer is not lost to a reset, then closes. */

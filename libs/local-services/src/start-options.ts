@@ -11,6 +11,8 @@ export interface StartOptions {
   readonly adminPort: number;
   /** Absolute device files; empty: made below the data directory. */
   readonly devices: readonly string[];
+  /** Absolute file of accounts and users to be there from the start. */
+  readonly bootstrapFile?: string;
   /** API services of a cluster. */
   readonly apis: number;
   /** What stands before the options: a command such as `status`. */
@@ -21,11 +23,12 @@ export interface StartDefaults {
   readonly command: string;
   readonly dataDirectory: string;
   readonly apis?: number;
+  readonly bootstrapFile?: string;
 }
 
 function usage(defaults: StartDefaults): string {
   const apis = defaults.apis === undefined ? '' : ' [--apis N]';
-  return `${defaults.command} -- [--data DIR] [--port 9000] [--admin-port 9001] [--host 127.0.0.1] [--device FILE]…${apis}`;
+  return `${defaults.command} -- [--data DIR] [--port 9000] [--admin-port 9001] [--host 127.0.0.1] [--device FILE]… [--bootstrap FILE]${apis}`;
 }
 
 /** @throws LocalServiceError 'BadOption' with the usage */
@@ -51,6 +54,7 @@ export function parseStartOptions(args: readonly string[], defaults: StartDefaul
         port: { type: 'string' },
         'admin-port': { type: 'string' },
         device: { type: 'string', multiple: true },
+        bootstrap: { type: 'string' },
         ...(defaults.apis === undefined ? {} : { apis: { type: 'string' as const } }),
       },
     });
@@ -63,17 +67,20 @@ export function parseStartOptions(args: readonly string[], defaults: StartDefaul
     port?: string;
     'admin-port'?: string;
     device?: string[];
+    bootstrap?: string;
     apis?: string;
   };
   const port = whole('port', values.port, 9000, 65_535, 0);
   const adminPort = whole('admin-port', values['admin-port'], 9001, 65_535, 0);
   if (port !== 0 && port === adminPort) refuse(`--port and --admin-port are both ${port}`);
+  const bootstrapFile = values.bootstrap ?? defaults.bootstrapFile ?? '';
   return {
     dataDirectory: resolve(values.data ?? defaults.dataDirectory),
     host: values.host ?? '127.0.0.1',
     port,
     adminPort,
     devices: (values.device ?? []).map((file) => resolve(file)),
+    ...(bootstrapFile === '' ? {} : { bootstrapFile: resolve(bootstrapFile) }),
     apis: whole('apis', values.apis, defaults.apis ?? 1, 64, 1),
     words: parsed.positionals,
   };

@@ -62,6 +62,13 @@ describe('buckets', () => {
     expect(buckets[0]).toMatchObject({ profile: { k: 4, m: 2, secondary: true }, versioning: 'unversioned' });
   });
 
+  it('keeps the name of the region that a bucket was made with', async () => {
+    const made = { name: 'located', accountId: 'account-1', location: 'default' };
+    expect((await service.createBucket(aCall(), made)).bucket.location).toBe('default');
+    expect((await other.findBucket(aCall(), { name: 'located' })).bucket?.location).toBe('default');
+    expect((await other.createBucket(aCall(), { ...made, location: undefined })).bucket.location).toBe('default');
+  });
+
   it('deletes an empty bucket once, with its open uploads; one with a version stays', async () => {
     const bucket = await fixture.bucket(service);
     const uploadId = '00'.repeat(16);

@@ -197,7 +197,7 @@ describe('commits', () => {
     expect((await deleting).outcome).toBe('not-empty');
   });
 
-  it('random mixes of commits, deletes and configuration changes on two services end without a deadlock', async () => {
+  it('random mixes of commits, deletes, tags and configuration changes on two services end without a deadlock', async () => {
     const buckets = await Promise.all([1, 2, 3].map(() => fixture.bucket(service)));
     const errors: unknown[] = [];
     let random = 12_345;
@@ -209,16 +209,24 @@ describe('commits', () => {
         const kind = next(10);
         try {
           if (kind < 6) await put(on, bucket, key);
-          else if (kind < 9) {
+          else if (kind === 6) {
+            const { bucket: fresh = bucket } = await on.findBucket(aCall(), { name: bucket.name });
+            const ref = { bucketId: fresh.bucketId, bucketRevision: fresh.revision, key };
+            await on.setObjectTags(aCall(), { ...ref, tags: { i: `${i}` } });
+          } else if (kind < 9) {
             const { bucket: fresh = bucket } = await on.findBucket(aCall(), { name: bucket.name });
             const items = [
               { key, conditions: {} },
               { key: `k${next(5)}`, conditions: {} },
             ];
             await on.deleteObjects(aCall(), { bucketId: fresh.bucketId, bucketRevision: fresh.revision, items });
-          } else await on.setVersioning(bucket.bucketId, 'unversioned');
+          } else if (next(2) === 0)
+            await on.setVersioning(aCall(), { bucketId: bucket.bucketId, versioning: 'enabled' });
+          else {
+            await on.putBucketConfiguration(aCall(), { bucketId: bucket.bucketId, kind: 'tagging', document: `${i}` });
+          }
         } catch (error) {
-          if ((error as { code?: string }).code !== 'OperationAborted') errors.push(error);
+          errors.push(error);
         }
       }
     };

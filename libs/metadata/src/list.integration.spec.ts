@@ -83,7 +83,7 @@ describe('listings', () => {
     expect(new Set(all.names).size).toBe(50_000);
   }, 60_000);
 
-  it('pages put together are the whole, on both services, for every prefix, delimiter and page size', async () => {
+  it('XE9: pages put together are the whole, on both services, for every prefix, delimiter and page size', async () => {
     const keys = [
       '/',
       '//',
@@ -96,6 +96,7 @@ describe('listings', () => {
       'a0',
       'a%',
       'a_b',
+      "a' OR true --",
       'a\\',
       'A',
       'b',
@@ -133,6 +134,7 @@ describe('listings', () => {
       '\u{10ffff}',
       'a%',
       'a_',
+      "a'",
       'nothing',
       '/',
       'é',

@@ -1,7 +1,6 @@
 import {
   HoldfastError,
   Metadata,
-  type BucketRecord,
   type CallContext,
   type ClusterMap,
   type FlowName,
@@ -9,7 +8,7 @@ import {
 } from '@holdfast/contracts';
 import { BucketCreations } from './domain/bucket-creations.js';
 import { bucketDefaults } from './domain/bucket-defaults.js';
-import { assertStorableKey, isStorableText } from './domain/write-conditions.js';
+import { assertStorableKey, assertStorableTags, isStorableText } from './domain/write-conditions.js';
 import { HousekeepingWorker } from './housekeeping.worker.js';
 import { METADATA_DEFAULTS, type MetadataOptions, type MetadataSettings } from './metadata-options.js';
 import type { ClaimedIntent, OutboxSource } from './outbox-source.js';
@@ -20,11 +19,14 @@ import { asOperatingError, MetadataDatabase } from './sql/database.js';
 import { DeleteBatcher } from './sql/delete-batcher.js';
 import { migrate } from './sql/migrate.js';
 import { ObjectListRepository } from './sql/object-list.repository.js';
+import { ObjectTagRepository } from './sql/object-tag.repository.js';
 import { OutboxSignal } from './sql/outbox-signal.js';
 import { OutboxRepository } from './sql/outbox.repository.js';
 import { ReadBatcher } from './sql/read-batcher.js';
 import { StatusRepository } from './sql/status.repository.js';
+import { UploadListRepository } from './sql/upload-list.repository.js';
 import { UploadRepository } from './sql/upload.repository.js';
+import { VersionListRepository } from './sql/version-list.repository.js';
 import { WriteRepository } from './sql/write.repository.js';
 
 type Input<K extends keyof MetadataMethods> = Parameters<MetadataMethods[K]>[1];
@@ -39,7 +41,10 @@ export class MetadataService extends Metadata implements OutboxSource {
   private readonly deletes: DeleteBatcher;
   private readonly lookups: ReadBatcher;
   private readonly lists: ObjectListRepository;
+  private readonly versionLists: VersionListRepository;
+  private readonly tags: ObjectTagRepository;
   private readonly uploads: UploadRepository;
+  private readonly uploadLists: UploadListRepository;
   private readonly writes: WriteRepository;
   private readonly outbox: OutboxRepository;
   private readonly signal: OutboxSignal;
@@ -65,7 +70,10 @@ export class MetadataService extends Metadata implements OutboxSource {
     this.deletes = new DeleteBatcher(database, options);
     this.lookups = new ReadBatcher(database);
     this.lists = new ObjectListRepository(database);
+    this.versionLists = new VersionListRepository(database);
+    this.tags = new ObjectTagRepository(database);
     this.uploads = new UploadRepository(database, this.maps, options);
+    this.uploadLists = new UploadListRepository(database);
     this.writes = new WriteRepository(database, settings.graceMs);
     this.statuses = new StatusRepository(database);
     this.housekeeping = new HousekeepingWorker(() => this.statuses.tidy(), settings.housekeepingMs);
@@ -130,9 +138,28 @@ export class MetadataService extends Metadata implements OutboxSource {
     });
   }
 
+  override setVersioning(call: CallContext, input: Input<'setVersioning'>): Output<'setVersioning'> {
+    return this.guarded(() => this.buckets.setVersioning(call, input));
+  }
+
+  override bucketConfiguration(_call: CallContext, input: Input<'bucketConfiguration'>): Output<'bucketConfiguration'> {
+    return this.guarded(() => this.buckets.configuration(input));
+  }
+
+  override putBucketConfiguration(
+    call: CallContext,
+    input: Input<'putBucketConfiguration'>,
+  ): Output<'putBucketConfiguration'> {
+    return this.guarded(() => {
+      if (!isStorableText(input.document ?? '')) throw new HoldfastError('InvalidArgument');
+      return this.buckets.putConfiguration(call, input);
+    });
+  }
+
   override commitObject(call: CallContext, input: Input<'commitObject'>): Output<'commitObject'> {
     return this.guarded(async () => {
       assertStorableKey(input.key);
+      assertStorableTags(input.tags ?? {});
       const answer = await this.commits.commit(call, input, () =>
         this.step(call, 'object-creation', 9, input.versionId),
       );
@@ -158,10 +185,22 @@ export class MetadataService extends Metadata implements OutboxSource {
     return this.guarded(() => this.uploads.readParts(input));
   }
 
+  override listVersionParts(_call: CallContext, input: Input<'listVersionParts'>): Output<'listVersionParts'> {
+    return this.guarded(() => this.uploadLists.versionParts(input));
+  }
+
   override deleteObjects(call: CallContext, input: Input<'deleteObjects'>): Output<'deleteObjects'> {
     return this.guarded(async () => {
       for (const item of input.items) assertStorableKey(item.key);
       return { outcomes: await this.deletes.delete(call, input) };
+    });
+  }
+
+  override setObjectTags(call: CallContext, input: Input<'setObjectTags'>): Output<'setObjectTags'> {
+    return this.guarded(() => {
+      assertStorableKey(input.key);
+      assertStorableTags(input.tags);
+      return this.tags.set(call, input);
     });
   }
 
@@ -173,11 +212,24 @@ export class MetadataService extends Metadata implements OutboxSource {
     });
   }
 
+  override listVersions(_call: CallContext, input: Input<'listVersions'>): Output<'listVersions'> {
+    return this.guarded(async () => {
+      const { bucket } = await this.lookups.find(input.bucketName);
+      if (bucket === undefined) return { entries: [], truncated: false, probes: 0 };
+      return { bucket, ...(await this.versionLists.page(bucket.bucketId, input)) };
+    });
+  }
+
   override createUpload(call: CallContext, input: Input<'createUpload'>): Output<'createUpload'> {
     return this.guarded(() => {
       assertStorableKey(input.key);
+      assertStorableTags(input.tags ?? {});
       return this.uploads.create(call, input);
     });
+  }
+
+  override listUploads(_call: CallContext, input: Input<'listUploads'>): Output<'listUploads'> {
+    return this.guarded(() => this.uploadLists.page(input));
   }
 
   override findUpload(_call: CallContext, input: Input<'findUpload'>): Output<'findUpload'> {
@@ -239,6 +291,14 @@ export class MetadataService extends Metadata implements OutboxSource {
     return this.guarded(() => this.maps.identity());
   }
 
+  override bucketUsage(_call: CallContext, { bucketIds }: Input<'bucketUsage'>): Output<'bucketUsage'> {
+    return this.guarded(async () => ({ usage: await this.statuses.bucketUsage(bucketIds) }));
+  }
+
+  override accountUsage(_call: CallContext, { accountId }: Input<'accountUsage'>): Output<'accountUsage'> {
+    return this.guarded(() => this.statuses.accountUsage(accountId));
+  }
+
   override status(): Output<'status'> {
     return this.guarded(() => this.statuses.status());
   }
@@ -246,11 +306,6 @@ export class MetadataService extends Metadata implements OutboxSource {
   /** Makes the next epoch of the map while no commit is under way; answers the new map. */
   changeClusterMap(change: (map: ClusterMap) => Pick<ClusterMap, 'sets'>): Promise<ClusterMap> {
     return this.guarded(() => this.maps.change(change));
-  }
-
-  /** A change of configuration: takes the bucket alone and gives it a new revision. False: no such bucket. */
-  setVersioning(bucketId: bigint, versioning: BucketRecord['versioning']): Promise<boolean> {
-    return this.guarded(() => this.buckets.setVersioning(bucketId, versioning));
   }
 
   /** One run of the housekeeping: folds usage. */

@@ -147,7 +147,7 @@ describe('the outbox', () => {
       });
     }
     const parts = etags.map((etag, i) => ({ partNumber: i + 1, etag }));
-    const done = { ...ref, versionId: newId(), parts, conditions: {}, bucketRevision: bucket.revision };
+    const done = { ...ref, versionId: newId(), parts, checksums: {}, conditions: {}, bucketRevision: bucket.revision };
     expect((await service.completeUpload(aCall(), done)).outcome).toBe('completed');
     const claimed = await service.claimIntents(10);
     expect(claimed).toHaveLength(2);

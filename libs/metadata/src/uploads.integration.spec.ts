@@ -29,9 +29,10 @@ describe('multipart uploads', () => {
     get ref() {
       return { bucketId: this.bucket.bucketId, key: this.key, uploadId: this.uploadId };
     }
-    create() {
+    create(change = {}) {
       return service.createUpload(aCall(), {
         ...this.ref,
+        ...change,
         attributes: ATTRIBUTES,
         accountId: 'account-1',
         initiatorArn: 'arn:me',
@@ -56,6 +57,7 @@ describe('multipart uploads', () => {
         ...this.ref,
         versionId: newId(),
         parts,
+        checksums: {},
         conditions: {},
         bucketRevision: this.bucket.revision,
         ...change,
@@ -221,6 +223,33 @@ describe('multipart uploads', () => {
     expect((await service.readParts(aCall(), range)).parts).toHaveLength(2);
     expect(part.sizeBytes).toBe(BIG);
   }, 60_000);
+
+  it('a whole checksum stands for exactly the parts that it was computed from, and a retry is told it again', async () => {
+    const upload = new Upload(await fixture.bucket(service), 'k');
+    const checksum = { algorithm: 'crc32', type: 'FULL_OBJECT' } as const;
+    await upload.create({ checksum });
+    expect((await service.findUpload(aCall(), upload.ref)).upload).toMatchObject({ checksum });
+    await upload.part(1, BIG, md5('1'), { checksums: { crc32: 'one' } });
+    await upload.part(2, 7, md5('2'), { checksums: { crc32: 'two' } });
+    const parts = (second: string) => [
+      { partNumber: 1, etag: md5('1'), checksum: 'one' },
+      { partNumber: 2, etag: md5('2'), checksum: second },
+    ];
+    const whole = { checksums: { crc32: 'whole' }, checksumType: 'FULL_OBJECT' };
+    expect((await upload.complete([], { ...whole, parts: parts('other') })).outcome).toBe('invalid-part');
+    expect((await upload.complete([1, 2], whole)).outcome).toBe('invalid-part');
+    const sized = { ...whole, parts: parts('two'), sizeBytes: BIG };
+    expect((await upload.complete([], sized)).outcome).toBe('size-mismatch');
+    const answer = await upload.complete([], { ...sized, sizeBytes: BIG + 7 });
+    expect(answer).toMatchObject({ outcome: 'completed', ...whole });
+    expect(await upload.complete([1, 2], {}, other)).toEqual(answer);
+    const { version } = await service.findObject(aCall(), { bucketName: upload.bucket.name, key: 'k' });
+    expect(version?.attributes).toEqual({ ...ATTRIBUTES, ...whole });
+    const list = { bucketName: upload.bucket.name, prefix: '', delimiter: '', limit: 1 };
+    expect((await service.listObjects(aCall(), list)).entries).toMatchObject([
+      { object: { checksumAlgorithms: ['crc32'] } },
+    ]);
+  });
 
   it('a late part is refused and leaves nothing', async () => {
     const upload = await begin();

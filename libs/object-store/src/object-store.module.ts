@@ -7,10 +7,17 @@ import {
 } from '@nestjs/common';
 import { IntentHandler, Metadata, TraceLog, UnitStore, type StorageSetEntry } from '@holdfast/contracts';
 import { DataModule } from '@holdfast/data';
-import { closeDevices, DataNodeModule, openDevices, type DeviceSetting, type OwnedDevice } from '@holdfast/data-node';
+import {
+  closeDevices,
+  DataNodeModule,
+  DeviceScrubber,
+  openDevices,
+  type DeviceSetting,
+  type OwnedDevice,
+} from '@holdfast/data-node';
 import { LocalIntentBus } from '@holdfast/events';
-import { GatewayModule, S3Listener } from '@holdfast/gateway';
-import { IdentityModule, type IdentitySettings, type RootCredentials } from '@holdfast/identity';
+import { GatewayModule, S3Listener, type GatewayOptions } from '@holdfast/gateway';
+import { IdentityModule, type Bootstrap, type IdentitySettings, type RootCredentials } from '@holdfast/identity';
 import { MetadataModule, MetadataService, OutboxRelay, type MetadataSettings } from '@holdfast/metadata';
 import { log, setting } from '@holdfast/service-host';
 
@@ -27,11 +34,18 @@ export interface ObjectStoreOptions {
   /** Name of this process in traces. */
   readonly name: string;
   readonly region?: string;
-  readonly signatureV2?: 'presigned' | 'off';
+  readonly signatureV2?: GatewayOptions['signatureV2'];
+  readonly domains?: GatewayOptions['domains'];
+  /** What the S3 port holds clients to. */
+  readonly http?: Pick<GatewayOptions, 'limits' | 'trustedProxies'>;
   readonly identity?: Partial<IdentitySettings>;
+  /** Accounts and users to be there from the start. */
+  readonly bootstrap?: Bootstrap;
   readonly metadata?: Partial<MetadataSettings>;
   /** Age from which a unit that no record names is collected, and how often that is looked for. */
   readonly collectIntervalMs?: number;
+  /** How fast each device is read in the background to verify it; 0 for never. */
+  readonly scrubBytesPerSecond?: number;
 }
 
 const DEVICES = Symbol('opened devices');
@@ -47,6 +61,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
     @Inject(LocalIntentBus) private readonly bus: LocalIntentBus,
     @Inject(DEVICES) private readonly devices: readonly OwnedDevice[],
+    @Inject(DeviceScrubber) private readonly scrubber: DeviceScrubber,
   ) {}
 
   static async forRoot(options: ObjectStoreOptions): Promise<DynamicModule> {
@@ -61,6 +76,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
       rootCredentials: options.rootCredentials,
       trace,
       settings: options.identity,
+      bootstrap: options.bootstrap,
     });
     const metadata = MetadataModule.forRoot({
       databaseUrl: options.databaseUrl,
@@ -68,7 +84,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
       trace,
       settings: { ...options.metadata, graceMs: options.metadata?.graceMs ?? setting.collectGraceMs },
     });
-    const units = DataNodeModule.forRoot({ devices, trace });
+    const units = DataNodeModule.forRoot({ devices, trace, scrub: { bytesPerSecond: options.scrubBytesPerSecond } });
     const graceMs = options.metadata?.graceMs ?? setting.collectGraceMs;
     const collector = { graceMs, intervalMs: options.collectIntervalMs };
     const data = DataModule.forRoot({
@@ -86,6 +102,8 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
       trace,
       region: options.region,
       signatureV2: options.signatureV2,
+      domains: options.domains,
+      ...options.http,
     });
     return {
       module: ObjectStoreModule,
@@ -113,6 +131,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
 
   onApplicationBootstrap(): void {
     this.relay.start();
+    this.scrubber.start();
   }
 
   /** Requests first, then what they owe; the features close their own in the next phase. */
@@ -120,6 +139,7 @@ export class ObjectStoreModule implements BeforeApplicationShutdown, OnApplicati
     await this.listener.drain();
     await this.relay.stop();
     this.bus.stop();
+    await this.scrubber.stop();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -6,6 +6,8 @@ export interface ChunkLayout extends RedundancyProfile {
   readonly slots: readonly number[];
 }
 
+const takesUnits = (device: PlacementDevice): boolean => device.live && device.writable;
+
 /**
  * Lays a parity group out over the devices that are live and writable: by the profile, or by the first smaller one that
  * fits. Undefined when not even the smallest fits; the caller answers 503 then.
@@ -19,7 +21,7 @@ export function layoutFor(
   margin: DurabilityMargin = 1,
 ): ChunkLayout | undefined {
   assertProfile(profile);
-  const usable = devices.filter((device) => device.live && device.writable);
+  const usable = devices.every(takesUnits) ? devices : devices.filter(takesUnits);
   const fitting = profile.k + profile.m <= usable.length ? profile : smallerProfiles(profile, usable.length).at(0);
   const chosen = fitting ?? (margin === 0 && usable.length > 0 ? { k: 1, m: 0 } : undefined);
   if (chosen === undefined) return undefined;

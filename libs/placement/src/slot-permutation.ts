@@ -25,35 +25,69 @@ interface Domain<Member> {
   readonly members: Member[];
 }
 
+/** Devices by their failure domains, each with the name that its key is drawn for. */
+interface Topology {
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly deviceCount: number;
+    readonly controllers: readonly {
+      readonly name: string;
+      readonly devices: readonly { readonly slot: number; readonly name: string }[];
+    }[];
+  }[];
+}
+
+/** A list of devices serves for as long as the map and the devices' health stay as they are: it is sorted once. */
+const topologies = new WeakMap<readonly PlacementDevice[], Topology>();
+
 /**
  * All slots in order of preference for the chunk: any prefix is spread over nodes first, then controllers, then devices.
  * Liveness is not looked at; filter the devices first.
  * @param chunkId 32 hexadecimal digits
+ * @param devices must not be changed afterwards: what is known of the list is remembered with it
  */
 export function permuteSlots(chunkId: string, devices: readonly PlacementDevice[]): number[] {
-  const seed = seedOf(chunkId);
-  const byNode = groupBy(devices, (device) => device.nodeId);
-  const nodes: Domain<number>[] = [];
-  for (const [nodeId, ofNode] of byNode) {
-    const controllers: Domain<number>[] = [];
-    for (const [controllerId, ofController] of groupBy(ofNode, (device) => device.controllerId)) {
-      const slots = ofController
-        .map((device) => ({ slot: device.slot, key: drawKey(seed, `d${device.slot}`) }))
-        .sort((a, b) => a.key - b.key || a.slot - b.slot)
-        .map((drawn) => drawn.slot);
-      controllers.push({ order: drawOrder(seed, `c${nodeId}\0${controllerId}`, slots.length), members: slots });
-    }
-    nodes.push({ order: drawOrder(seed, `n${nodeId}`, ofNode.length), members: takeTurns(controllers) });
+  let topology = topologies.get(devices);
+  if (topology === undefined) {
+    topology = topologyOf(devices);
+    topologies.set(devices, topology);
   }
-  const slots = takeTurns(nodes);
-  assert(new Set(slots).size === devices.length, 'A slot appears once in a set', { devices: devices.length });
-  return slots;
+  const seed = seedOf(chunkId);
+  const nodes: Domain<number>[] = [];
+  for (const node of topology.nodes) {
+    const controllers: Domain<number>[] = [];
+    for (const { name, devices: ofController } of node.controllers) {
+      const drawn = ofController.map((device) => ({ slot: device.slot, key: drawKey(seed, device.name) }));
+      if (drawn.length > 1) drawn.sort((a, b) => a.key - b.key || a.slot - b.slot);
+      const slots = drawn.map((device) => device.slot);
+      controllers.push({ order: drawOrder(seed, name, slots.length), members: slots });
+    }
+    nodes.push({ order: drawOrder(seed, node.name, node.deviceCount), members: takeTurns(controllers) });
+  }
+  return takeTurns(nodes);
+}
+
+function topologyOf(devices: readonly PlacementDevice[]): Topology {
+  assert(new Set(devices.map(({ slot }) => slot)).size === devices.length, 'A slot appears once in a set', {
+    devices: devices.length,
+  });
+  const nodes = [...groupBy(devices, (device) => device.nodeId)].map(([nodeId, ofNode]) => ({
+    name: `n${nodeId}`,
+    deviceCount: ofNode.length,
+    controllers: [...groupBy(ofNode, (device) => device.controllerId)].map(([controllerId, ofController]) => ({
+      name: `c${nodeId}\0${controllerId}`,
+      devices: ofController.map(({ slot }) => ({ slot, name: `d${slot}` })),
+    })),
+  }));
+  return { nodes };
 }
 
 /** One member of every domain in turn, in the domains' order, until all are empty. */
 function takeTurns<Member>(domains: Domain<Member>[]): Member[] {
+  if (domains.length === 1) return domains[0].members;
   domains.sort((a, b) => a.order - b.order);
-  const longest = Math.max(0, ...domains.map((domain) => domain.members.length));
+  let longest = 0;
+  for (const { members } of domains) longest = Math.max(longest, members.length);
   const taken: Member[] = [];
   for (let round = 0; round < longest; round += 1) {
     for (const domain of domains) if (round < domain.members.length) taken.push(domain.members[round]);

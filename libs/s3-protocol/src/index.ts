@@ -1,4 +1,5 @@
 // The request as it arrived
+export { readStrictHead, type StrictHead } from './http/strict-head.js';
 export { HeaderList } from './headers/header-list.js';
 export {
   extractObjectHeaders,
@@ -7,8 +8,16 @@ export {
   type ObjectHeaders,
   type StandardHeaderName,
 } from './headers/object-headers.js';
+export {
+  copyConditionsHold,
+  parseCopyRange,
+  parseCopySource,
+  type CopyRange,
+  type CopySource,
+} from './headers/copy-source.js';
 export { validateBucketName } from './target/bucket-name.js';
 export { QueryParameters, type QueryParameter } from './target/query-parameters.js';
+export { bucketOfHost } from './target/virtual-host.js';
 export { parseRequestTarget, type RequestTarget } from './target/request-target.js';
 // What it asks for
 export type { S3Operation } from './operations/operation-row.js';
@@ -33,7 +42,7 @@ export type {
 export { parseCredential, type ExpectedScope } from './sigv4/parse-credential.js';
 export { effectiveHeaders } from './sigv4/presigned-headers.js';
 export { checkTime } from './sigv4/signing-time.js';
-export type { QueryV2Credential, SignatureV2 } from './sigv2/credential.js';
+export type { HeaderV2Credential, QueryV2Credential, SignatureV2 } from './sigv2/credential.js';
 export { checkExpiryV2 } from './sigv2/parse-presigned.js';
 export { stringToSignV2 } from './sigv2/string-to-sign.js';
 export { canonicalRequest } from './sigv4/canonical-request.js';
@@ -45,6 +54,24 @@ export {
   stringToSign,
   type ChunkSigning,
 } from './sigv4/signature.js';
+// A form upload
+export {
+  claimsProof,
+  parseFormCredential,
+  type FormV2Credential,
+  type FormV4Credential,
+} from './form-upload/form-credential.js';
+export { formAnswer, formHeaders, formKey, redirectLocation, type FormAnswer } from './form-upload/form-request.js';
+export { decodePostPolicy, judgePostPolicy, type PostPolicy, type SizeRange } from './form-upload/post-policy.js';
+export { readUploadForm, type FormField, type UploadForm } from './form-upload/upload-form.js';
+// What other origins may do
+export {
+  CORS_BODY_MAX_BYTES,
+  decodeCorsConfiguration,
+  encodeCorsConfiguration,
+  type CorsRule,
+} from './cors/cors-configuration.js';
+export { answerPreflight, crossOriginHeaders, parsePreflight, type Preflight } from './cors/cors-match.js';
 // Its body
 export { payloadMode, type PayloadMode } from './sigv4/payload.js';
 export { AwsChunkedDecoder, type AwsChunkedOptions } from './chunked/aws-chunked-decoder.js';
@@ -57,6 +84,18 @@ export {
   type RequestedChecksum,
 } from './checksums/requested-checksum.js';
 export {
+  checksumTypeMismatch,
+  checksumTypeOf,
+  claimedObjectChecksum,
+  objectChecksumValue,
+  uploadChecksumOf,
+  verifyObjectChecksum,
+  type ChecksumType,
+  type ClaimedChecksum,
+  type PartChecksum,
+  type UploadChecksum,
+} from './checksums/upload-checksum.js';
+export {
   BUCKET_CONFIGURATION_MAX_BYTES,
   COMPLETE_BODY_MAX_BYTES,
   decodeCompleteMultipartUpload,
@@ -68,6 +107,26 @@ export {
   type DeleteEntry,
   type DeleteRequest,
 } from './xml/request-decoders.js';
+export {
+  BUCKET_TAGS_MAX,
+  decodeTagging,
+  encodeTagging,
+  OBJECT_TAGS_MAX,
+  parseTaggingHeader,
+  TAGGING_BODY_MAX_BYTES,
+  type TagSet,
+} from './tags/tag-set.js';
+export {
+  decodeOwnershipControls,
+  decodePublicAccessBlock,
+  encodeOwnershipControls,
+  encodePolicyStatus,
+  encodePublicAccessBlock,
+  PUBLIC_ACCESS_BODY_MAX_BYTES,
+  PUBLIC_ACCESS_SWITCHES,
+  type PublicAccessBlock,
+} from './xml/public-access-documents.js';
+export { decodeVersioning, VERSIONING_BODY_MAX_BYTES, type VersioningStatus } from './xml/version-documents.js';
 // Its conditions
 export { parseRange, type ByteRange } from './range/byte-range.js';
 export {
@@ -80,7 +139,7 @@ export {
   type WriteVerdict,
 } from './conditions/conditions.js';
 // The answer
-export type { XmlContent, XmlNode } from './xml/xml-writer.js';
+export { xmlDocument, xmlElement, type XmlContent, type XmlNode } from './xml/xml-writer.js';
 export {
   encodeCompleteMultipartUpload,
   encodeDeleteResult,
@@ -90,6 +149,7 @@ export {
   encodeListBucketV2,
   encodeListParts,
   encodeLocationConstraint,
+  encodePostResponse,
   type ChecksumValues,
   type CompletedMultipartUpload,
   type DeleteResult,
@@ -102,4 +162,18 @@ export {
   type ListParts,
   type XmlOwner,
 } from './xml/result-encoders.js';
+export {
+  encodeCopyResult,
+  encodeListMultipartUploads,
+  encodeObjectAttributes,
+  type CopyResult,
+  type ListMultipartUploads,
+  type ObjectAttributesResult,
+} from './xml/upload-encoders.js';
+export {
+  encodeListVersions,
+  encodeVersioning,
+  type ListedVersionEntry,
+  type ListVersionsPage,
+} from './xml/version-documents.js';
 export { encodeError, toClientError, type ErrorContext, type ErrorReply } from './errors/client-error.js';

@@ -8,7 +8,9 @@ export {
   type InternalHandler,
   type InternalHttpServerOptions,
 } from './http/internal-http-server.js';
-export { InternalAuthenticator } from './internal-auth.js';
+export { TrustedProxies } from './http/client-address.js';
+export { StrictHttpServer, type ConnectionLimits, type RawRefusal } from './http/strict-http-server.js';
+export { InternalAuthenticator, type EdgeCall } from './internal-auth.js';
 export { configureLog, log, type LogLevel } from './log.js';
 export { RpcClient } from './rpc/rpc-client.js';
 export { rpcControllerOf, rpcServerOptions } from './rpc/rpc-server.js';

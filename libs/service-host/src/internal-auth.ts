@@ -35,6 +35,11 @@ export interface MessageHead {
   readonly flow: string;
 }
 
+/** A request of a client that a load balancer has passed on. */
+export interface EdgeCall extends CallContext {
+  readonly clientAddress: string;
+}
+
 /**
  * Authenticates every call between the services of one cluster with a secret that was made at its first start. The code binds
  * direction, name (pattern, or method and path), time, nonce, call and body, so a captured call serves no other method and
@@ -90,17 +95,38 @@ export class InternalAuthenticator {
     return a.length === b.length && timingSafeEqual(a, b);
   }
 
+  /** Headers that authenticate a client's request which a load balancer passes on, with the address it came from. */
+  edgeHeaders(call: CallContext, method: string, path: string, clientAddress: string): Record<string, string> {
+    const head = this.head(call);
+    return {
+      'x-holdfast-call': headText(head),
+      'x-holdfast-client': clientAddress,
+      'x-holdfast-code': this.code('http', `${method} ${path}`, head, clientAddress),
+    };
+  }
+
+  /** The other side of `edgeHeaders`. Errors: Unauthenticated. */
+  acceptEdge(method: string, path: string, headers: IncomingHttpHeaders): EdgeCall {
+    const clientAddress = headers['x-holdfast-client'];
+    if (typeof clientAddress !== 'string') throw new HoldfastError('Unauthenticated');
+    return { ...this.acceptHead(method, path, headers, clientAddress), clientAddress };
+  }
+
   /** Headers that authenticate one HTTP request of the data plane. The body is covered by the unit's own checksums. */
   headers(call: CallContext, method: string, path: string): Record<string, string> {
     const head = this.head(call);
     return {
-      'x-holdfast-call': `${head.sentAtMs} ${head.nonce} ${head.leftMs} ${head.requestId} ${head.flow}`,
+      'x-holdfast-call': headText(head),
       'x-holdfast-code': this.code('http', `${method} ${path}`, head, ''),
     };
   }
 
   /** Errors: Unauthenticated. */
   acceptHttp(method: string, path: string, headers: IncomingHttpHeaders): CallContext {
+    return this.acceptHead(method, path, headers, '');
+  }
+
+  private acceptHead(method: string, path: string, headers: IncomingHttpHeaders, body: string): CallContext {
     const text = headers['x-holdfast-call'];
     const code = headers['x-holdfast-code'];
     if (typeof text !== 'string' || typeof code !== 'string') throw new HoldfastError('Unauthenticated');
@@ -108,6 +134,10 @@ export class InternalAuthenticator {
     const head = { sentAtMs: Number(sentAt), nonce, leftMs: Number(left), requestId, flow };
     if (!Number.isSafeInteger(head.sentAtMs) || !Number.isSafeInteger(head.leftMs))
       throw new HoldfastError('Unauthenticated');
-    return this.accept('http', `${method} ${path}`, head, '', code);
+    return this.accept('http', `${method} ${path}`, head, body, code);
   }
+}
+
+function headText(head: MessageHead): string {
+  return `${head.sentAtMs} ${head.nonce} ${head.leftMs} ${head.requestId} ${head.flow}`;
 }

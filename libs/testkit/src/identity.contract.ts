@@ -6,24 +6,26 @@ import {
   type Account,
   type Decision,
   type Identity,
+  type IdentityAdministration,
   type Proof,
 } from '@holdfast/contracts';
 
 /** What the contract of `Identity` is held against. */
 export interface IdentityUnderTest {
   readonly identity: Identity;
+  readonly administration: IdentityAdministration;
   /** Credentials of the root of the first account. */
   readonly root: KeyPair;
   close(): Promise<void>;
 }
 
-interface KeyPair {
+export interface KeyPair {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
 
 const CALL_TIMEOUT_MS = 20_000;
-const call = () => backgroundCall(CALL_TIMEOUT_MS);
+export const call = () => backgroundCall(CALL_TIMEOUT_MS);
 
 const SCOPE = { date: '20261121', region: 'us-east-1', service: 's3' };
 
@@ -36,7 +38,7 @@ function signingKeyOf(secret: string): Buffer {
 export function signedProof(
   { accessKeyId, secretAccessKey }: KeyPair,
   wantsSigningKey = false,
-): Proof & { signature: string } {
+): Extract<Proof, { kind: 'signature-v4' }> {
   const stringToSign = `AWS4-HMAC-SHA256\n20261121T101112Z\n20261121/us-east-1/s3/aws4_request\n${'0'.repeat(64)}`;
   const signature = createHmac('sha256', signingKeyOf(secretAccessKey)).update(stringToSign).digest('hex');
   return { kind: 'signature-v4', accessKeyId, ...SCOPE, stringToSign, signature, wantsSigningKey };
@@ -50,34 +52,40 @@ function presignedProof({ accessKeyId, secretAccessKey }: KeyPair, sizeBytes = 1
   return { kind: 'signature-v2', accessKeyId, stringToSign, signature };
 }
 
-const GET: AccessCheck = { action: 's3:GetObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
-const PUT: AccessCheck = { action: 's3:PutObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
+export const GET: AccessCheck = { action: 's3:GetObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
+export const PUT: AccessCheck = { action: 's3:PutObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
 const DELETE: AccessCheck = { action: 's3:DeleteObject', resource: 'arn:aws:s3:::photos/2026/a.jpg' };
 const LIST: AccessCheck = { action: 's3:ListBucket', resource: 'arn:aws:s3:::photos' };
 
-const statement = (effect: 'Allow' | 'Deny', actions: string[], resources: string[]): object => ({
+export const statement = (effect: 'Allow' | 'Deny', actions: string[], resources: string[]): object => ({
   Effect: effect,
   Action: actions,
   Resource: resources,
 });
-const policy = (...statements: object[]): string => JSON.stringify({ Version: '2012-10-17', Statement: statements });
-async function allRefused(attempts: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(attempts)) {
-    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'InvalidArgument' } });
-  }
-}
-const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(6).toString('hex')}`;
+export const policy = (...statements: object[]): string =>
+  JSON.stringify({ Version: '2012-10-17', Statement: statements });
+/** A user as a holder of policies. */
+export const holderOf = (user: { accountId: string; userName: string }) => ({
+  accountId: user.accountId,
+  holder: 'user' as const,
+  holderName: user.userName,
+});
+export const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(6).toString('hex')}`;
 
 /** The cases that every adapter of `Identity` passes: the local one, the remote one, the one in memory. */
 export function identityContract(make: () => Promise<IdentityUnderTest>): void {
   let subject: IdentityUnderTest;
   let identity: Identity;
+  let administration: IdentityAdministration;
   let account: Account;
 
   beforeAll(async () => {
     subject = await make();
-    identity = subject.identity;
-    account = await identity.createAccount(call(), { name: uniqueName('tenant'), email: 'owner@example.org' });
+    ({ identity, administration } = subject);
+    account = await administration.createAccount(call(), {
+      name: uniqueName('tenant'),
+      email: `${uniqueName('owner')}@example.org`,
+    });
   }, 120_000);
   afterAll(async () => {
     await subject?.close();
@@ -85,11 +93,11 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
 
   const newUser = async (...documents: string[]): Promise<KeyPair & { accountId: string; userName: string }> => {
     const user = { accountId: account.accountId, userName: uniqueName('user') };
-    await identity.createUser(call(), user);
+    await administration.createUser(call(), user);
     for (const [index, document] of documents.entries()) {
-      await identity.putUserPolicy(call(), { ...user, policyName: `policy-${index}`, document });
+      await administration.putInlinePolicy(call(), { ...holderOf(user), policyName: `policy-${index}`, document });
     }
-    const { accessKey, secretAccessKey } = await identity.createAccessKey(call(), user);
+    const { accessKey, secretAccessKey } = await administration.createAccessKey(call(), user);
     return { ...user, accessKeyId: accessKey.accessKeyId, secretAccessKey };
   };
   const decisionsOf = async (keys: KeyPair, ...checks: AccessCheck[]): Promise<Decision[]> =>
@@ -124,6 +132,7 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
         displayName: account.name,
         userName: user.userName,
         arn: `arn:aws:iam::${account.accountId}:user/${user.userName}`,
+        userId: expect.stringMatching(/./),
       });
     });
 
@@ -187,9 +196,9 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
         const refused = identity.authorize(call(), { proof, checks: [GET] });
         await expect(refused).rejects.toMatchObject({ code: 'SignatureDoesNotMatch', status: 403 });
       }
-      const { accessKeyId } = user;
+      const { accountId, userName, accessKeyId } = user;
       const unknown = { ...good, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' } as Proof;
-      await identity.setAccessKeyStatus(call(), { accessKeyId, status: 'inactive' });
+      await administration.setAccessKeyStatus(call(), { accountId, userName, accessKeyId, status: 'inactive' });
       for (const proof of [unknown, good]) {
         const refused = identity.authorize(call(), { proof, checks: [GET] });
         await expect(refused).rejects.toMatchObject({ code: 'InvalidAccessKeyId', status: 403 });
@@ -203,16 +212,19 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
         const proof = { ...signedProof(user), accessKeyId } as Proof;
         await expect(identity.authorize(call(), { proof, checks: [] })).rejects.toMatchObject(invalid);
       }
-      const { accessKeyId } = user;
+      const { accountId, userName, accessKeyId } = user;
+      const key = { accountId, userName, accessKeyId };
+      const gone = { code: 'NoSuchEntity', status: 404 };
       expect(await decisionsOf(user, GET)).toEqual(['no-allow']);
-      expect(await identity.setAccessKeyStatus(call(), { accessKeyId, status: 'inactive' })).toEqual({ found: true });
+      await administration.setAccessKeyStatus(call(), { ...key, status: 'inactive' });
       await expect(decisionsOf(user, GET)).rejects.toMatchObject(invalid);
-      await identity.setAccessKeyStatus(call(), { accessKeyId, status: 'active' });
+      await administration.setAccessKeyStatus(call(), { ...key, status: 'active' });
       expect(await decisionsOf(user, GET)).toEqual(['no-allow']);
-      expect(await identity.deleteAccessKey(call(), { accessKeyId })).toEqual({ deleted: true });
+      await administration.deleteAccessKey(call(), key);
       await expect(decisionsOf(user, GET)).rejects.toMatchObject(invalid);
-      expect(await identity.deleteAccessKey(call(), { accessKeyId })).toEqual({ deleted: false });
-      expect(await identity.setAccessKeyStatus(call(), { accessKeyId, status: 'active' })).toEqual({ found: false });
+      await expect(administration.deleteAccessKey(call(), key)).rejects.toMatchObject(gone);
+      const revived = administration.setAccessKeyStatus(call(), { ...key, status: 'active' });
+      await expect(revived).rejects.toMatchObject(gone);
     });
 
     it('seed-3.2: an anonymous request is nobody and allowed nothing', async () => {
@@ -251,29 +263,32 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
 
     it('seed-3.3: each call is judged anew: a policy counts from the next call on, and no longer when it is gone', async () => {
       const user = await newUser();
-      const owner = { accountId: user.accountId, userName: user.userName };
+      const owner = holderOf(user);
       expect(await decisionsOf(user, GET)).toEqual(['no-allow']);
-      await identity.putUserPolicy(call(), { ...owner, policyName: 'p', document: policy(read) });
+      await administration.putInlinePolicy(call(), { ...owner, policyName: 'p', document: policy(read) });
       expect(await decisionsOf(user, GET)).toEqual(['allow']);
-      await identity.putUserPolicy(call(), { ...owner, policyName: 'p', document: policy(read, closed) });
+      await administration.putInlinePolicy(call(), { ...owner, policyName: 'p', document: policy(read, closed) });
       expect(await decisionsOf(user, GET)).toEqual(['explicit-deny']);
-      expect(await identity.deleteUserPolicy(call(), { ...owner, policyName: 'p' })).toEqual({ deleted: true });
+      await administration.deleteInlinePolicy(call(), { ...owner, policyName: 'p' });
       expect(await decisionsOf(user, GET)).toEqual(['no-allow']);
-      expect(await identity.deleteUserPolicy(call(), { ...owner, policyName: 'p' })).toEqual({ deleted: false });
+      const again = administration.deleteInlinePolicy(call(), { ...owner, policyName: 'p' });
+      await expect(again).rejects.toMatchObject({ code: 'NoSuchEntity', status: 404 });
     });
 
     it('decides nothing for a user that is gone, nor for nobody', async () => {
       const user = await newUser(policy(all));
       const { caller } = await identity.authorize(call(), { proof: signedProof(user), checks: [] });
-      await identity.deleteUser(call(), { accountId: user.accountId, userName: user.userName });
-      expect(await identity.decide(call(), { caller, checks: [GET] })).toEqual({ decisions: ['no-allow'] });
+      await administration.deleteUser(call(), { accountId: user.accountId, userName: user.userName });
+      expect(await identity.decide(call(), { caller, checks: [GET] })).toMatchObject({ decisions: ['no-allow'] });
       const { caller: nobody } = await identity.authorize(call(), { proof: { kind: 'anonymous' }, checks: [] });
-      expect(await identity.decide(call(), { caller: nobody, checks: [GET] })).toEqual({ decisions: ['no-allow'] });
+      expect(await identity.decide(call(), { caller: nobody, checks: [GET] })).toMatchObject({
+        decisions: ['no-allow'],
+      });
     });
 
     it('XC7: policies and roots reach no further than their own account', async () => {
       const { caller: first } = await identity.authorize(call(), { proof: signedProof(subject.root), checks: [] });
-      const made = await identity.createAccessKey(call(), { accountId: account.accountId, userName: '' });
+      const made = await administration.createAccessKey(call(), { accountId: account.accountId, userName: '' });
       const tenantRoot = { accessKeyId: made.accessKey.accessKeyId, secretAccessKey: made.secretAccessKey };
       const tenantUser = await newUser(policy(statement('Allow', ['*'], ['*'])));
       const on = (action: string, resource: string): AccessCheck => ({ action, resource });
@@ -300,9 +315,8 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
       const before = await identity.authorize(call(), bearer(token));
       expect(before).toMatchObject({ caller: { kind: 'user', userName: user.userName }, decisions: ['no-allow'] });
       const document = policy(statement('Allow', ['s3:GetObject'], ['*']));
-      await identity.putUserPolicy(call(), {
-        accountId: user.accountId,
-        userName: user.userName,
+      await administration.putInlinePolicy(call(), {
+        ...holderOf(user),
         policyName: 'p',
         document,
       });
@@ -313,7 +327,7 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
 
     it('are given for account, by id or by name, user and password', async () => {
       const owner = { accountId: account.accountId, userName: uniqueName('person') };
-      await identity.createUser(call(), { ...owner, password: 'correct horse' });
+      await administration.createUser(call(), { ...owner, password: 'correct horse' });
       for (const named of [account.accountId, account.name]) {
         const credentials = {
           kind: 'password' as const,
@@ -331,9 +345,10 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
     it('XA13: every reason to refuse credentials looks the same', async () => {
       const user = await newUser();
       const person = { accountId: account.accountId, userName: uniqueName('person') };
-      await identity.createUser(call(), { ...person, password: 'correct horse' });
+      await administration.createUser(call(), { ...person, password: 'correct horse' });
       const inactive = await newUser();
-      await identity.setAccessKeyStatus(call(), { accessKeyId: inactive.accessKeyId, status: 'inactive' });
+      const { accountId, userName, accessKeyId } = inactive;
+      await administration.setAccessKeyStatus(call(), { accountId, userName, accessKeyId, status: 'inactive' });
       const key = (accessKeyId: string, secretAccessKey: string) => ({
         kind: 'access-key' as const,
         accessKeyId,
@@ -392,11 +407,12 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
       const owner = { accountId: user.accountId, userName: user.userName };
       const byKey = await tokenOf(user);
       await identity.authorize(call(), bearer(byKey));
-      await identity.setAccessKeyStatus(call(), { accessKeyId: user.accessKeyId, status: 'inactive' });
+      const key = { ...owner, accessKeyId: user.accessKeyId };
+      await administration.setAccessKeyStatus(call(), { ...key, status: 'inactive' });
       await expect(identity.authorize(call(), bearer(byKey))).rejects.toMatchObject(gone);
 
       const person = { ...owner, userName: uniqueName('person') };
-      await identity.createUser(call(), { ...person, password: 'correct horse' });
+      await administration.createUser(call(), { ...person, password: 'correct horse' });
       const login = {
         kind: 'password' as const,
         account: account.name,
@@ -405,9 +421,9 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
       };
       const { accessToken } = await identity.issueToken(call(), login);
       await identity.authorize(call(), bearer(accessToken));
-      await identity.deleteUser(call(), person);
+      await administration.deleteUser(call(), person);
       await expect(identity.authorize(call(), bearer(accessToken))).rejects.toMatchObject(gone);
-      await identity.createUser(call(), { ...person, password: 'correct horse' });
+      await administration.createUser(call(), { ...person, password: 'correct horse' });
       await expect(identity.authorize(call(), bearer(accessToken))).rejects.toMatchObject(gone);
     }, 30_000);
 
@@ -426,124 +442,126 @@ export function identityContract(make: () => Promise<IdentityUnderTest>): void {
     });
   });
 
-  describe('administration', () => {
-    it('keeps accounts apart by name and describes those it knows', async () => {
-      const { accounts } = await identity.listAccounts(call(), {});
-      expect(accounts).toContainEqual(account);
-      await expect(identity.createAccount(call(), { name: account.name, email: '' })).rejects.toMatchObject({
-        code: 'InvalidArgument',
-      });
-      const accountIds = [account.accountId, '000000000000', account.accountId, 'x'];
-      expect(await identity.describeAccounts(call(), { accountIds })).toEqual({ accounts: [account] });
+  describe('sessions', () => {
+    const READ_PHOTOS = policy(statement('Allow', ['s3:GetObject'], ['arn:aws:s3:::photos/*']));
+    const session = { name: 'nightly', durationSeconds: 900 };
+    const ANYTHING = policy(statement('Allow', ['*'], ['*']));
+
+    const startFor = async (keys: KeyPair, limited: { policy?: string } = {}) => {
+      const { accessKeyId, secretAccessKey } = keys;
+      const credentials = { kind: 'access-key' as const, accessKeyId, secretAccessKey };
+      const answer = await identity.issueToken(call(), { ...credentials, session: { ...session, ...limited } });
+      const { temporaryKey, accessToken } = answer;
+      if (temporaryKey === undefined) throw new Error('no temporary key was given');
+      return { ...temporaryKey, accessToken };
+    };
+    const temporaryProof = (keys: KeyPair & { sessionToken: string }) => ({
+      ...signedProof(keys),
+      sessionToken: keys.sessionToken,
     });
+    const judged = async (proof: Proof, ...checks: AccessCheck[]) => identity.authorize(call(), { proof, checks });
 
-    it('makes keys of 20 upper-case letters and digits with secrets of 40 characters, shown once', async () => {
-      const owner = { accountId: account.accountId, userName: uniqueName('user') };
-      const user = await identity.createUser(call(), owner);
-      expect(user).toMatchObject({ ...owner, arn: `arn:aws:iam::${owner.accountId}:user/${owner.userName}` });
-      const { accessKey, secretAccessKey } = await identity.createAccessKey(call(), owner);
-      expect(accessKey).toMatchObject({ ...owner, status: 'active' });
-      expect(accessKey.accessKeyId).toMatch(/^[A-Z0-9]{20}$/);
-      expect(secretAccessKey).toMatch(/^[A-Za-z0-9/+]{40}$/);
-      expect(await identity.listAccessKeys(call(), owner)).toEqual({ accessKeys: [accessKey] });
-      expect((await identity.listUsers(call(), { accountId: owner.accountId })).users).toContainEqual(user);
-    });
-
-    it('deletes with a user its keys and policies', async () => {
-      const user = await newUser(policy(statement('Allow', ['*'], ['*'])));
-      const owner = { accountId: user.accountId, userName: user.userName };
-      expect((await identity.listUserPolicies(call(), owner)).policies.map((one) => one.policyName)).toEqual([
-        'policy-0',
-      ]);
-      expect(await identity.deleteUser(call(), owner)).toEqual({ deleted: true });
-      expect(await identity.deleteUser(call(), owner)).toEqual({ deleted: false });
-      await expect(decisionsOf(user, GET)).rejects.toMatchObject({ code: 'InvalidAccessKeyId' });
-      await identity.createUser(call(), owner);
-      expect(await identity.listUserPolicies(call(), owner)).toEqual({ policies: [] });
-      expect(await identity.listAccessKeys(call(), owner)).toEqual({ accessKeys: [] });
-    });
-
-    it.each(['', 'a b', 'a/b', 'ä', 'a\0', 'x'.repeat(65), 'root', "a'b"])(
-      'refuses the user name %j',
-      async (userName) => {
-        const refused = identity.createUser(call(), { accountId: account.accountId, userName });
-        await expect(refused).rejects.toMatchObject({ code: 'InvalidArgument', status: 400 });
-      },
-      10_000,
-    );
-
-    it('refuses a second user of the same name, in another case too', async () => {
-      const userName = uniqueName('user');
-      await identity.createUser(call(), { accountId: account.accountId, userName });
-      for (const again of [userName, userName.toUpperCase()]) {
-        const refused = identity.createUser(call(), { accountId: account.accountId, userName: again });
-        await expect(refused).rejects.toMatchObject({ code: 'InvalidArgument' });
-      }
-    });
-
-    it('answers InvalidArgument for an account or user that does not exist', async () => {
-      const document = policy(statement('Allow', ['*'], ['*']));
-      for (const owner of [
-        { accountId: '000000000000', userName: 'x' },
-        { accountId: 'x', userName: 'x' },
-        { accountId: account.accountId, userName: 'nobody' },
-      ]) {
-        const refused = [
-          identity.createAccessKey(call(), owner),
-          identity.listAccessKeys(call(), owner),
-          identity.putUserPolicy(call(), { ...owner, policyName: 'p', document }),
-          identity.listUserPolicies(call(), owner),
-          identity.deleteUserPolicy(call(), { ...owner, policyName: 'p' }),
-        ];
-        await allRefused(refused);
-      }
-      for (const accountId of ['000000000000', 'x']) {
-        const refused = [
-          identity.createUser(call(), { accountId, userName: 'x' }),
-          identity.listUsers(call(), { accountId }),
-          identity.createAccessKey(call(), { accountId, userName: '' }),
-        ];
-        await allRefused(refused);
-      }
-    });
-
-    it('XE5: refuses a policy that is malformed, too large or not fully understood, and keeps the one before', async () => {
-      const good = policy(statement('Allow', ['s3:GetObject'], ['*']));
-      const user = await newUser(good);
-      const owner = { accountId: user.accountId, userName: user.userName, policyName: 'policy-0' };
-      const conditional = {
-        ...statement('Allow', ['*'], ['*']),
-        Condition: { Bool: { 'aws:SecureTransport': 'true' } },
-      };
-      const documents = [
-        '',
-        '{',
-        policy(),
-        policy(conditional),
-        policy(statement('Allow', ['*'], ['x'])),
-        `${good}${' '.repeat(21_000)}`,
-      ];
-      for (const document of documents) {
-        await expect(identity.putUserPolicy(call(), { ...owner, document })).rejects.toMatchObject({
-          code: 'InvalidArgument',
+    it('may what their holder may and their policy allows as well, by keys and by token alike', async () => {
+      const user = await newUser(policy(statement('Allow', ['s3:Get*', 's3:Put*'], ['arn:aws:s3:::photos/*'])));
+      const keys = await startFor(user, { policy: READ_PHOTOS });
+      const elsewhere = { action: 's3:GetObject', resource: 'arn:aws:s3:::other/k' };
+      for (const proof of [temporaryProof(keys), { kind: 'bearer' as const, token: keys.accessToken }]) {
+        const { caller, decisions } = await judged(proof, GET, PUT, DELETE, elsewhere);
+        expect(caller).toMatchObject({
+          kind: 'user',
+          userName: user.userName,
+          session: { arn: `arn:aws:sts::${account.accountId}:federated-user/nightly`, policy: READ_PHOTOS },
         });
+        expect(decisions[0]).toBe('allow');
+        for (const decision of decisions.slice(1)) expect(decision).not.toBe('allow');
+        const decided = await identity.decide(call(), { caller, checks: [GET, PUT, DELETE, elsewhere] });
+        expect(decided.decisions).toEqual(decisions);
       }
-      const { policies } = await identity.listUserPolicies(call(), {
-        accountId: user.accountId,
-        userName: user.userName,
-      });
-      expect(policies).toEqual([{ policyName: 'policy-0', document: good }]);
     });
 
-    it('holds the policies of one user to a limit together', async () => {
+    it('XC7: without a policy of their own may what their holder may at the moment, and no more with a wide one', async () => {
+      const user = await newUser(READ_PHOTOS);
+      const plain = await startFor(user);
+      const wide = await startFor(user, { policy: ANYTHING });
+      for (const keys of [plain, wide]) {
+        expect((await judged(temporaryProof(keys), GET, PUT)).decisions).toEqual(['allow', 'no-allow']);
+      }
+      await administration.deleteInlinePolicy(call(), { ...holderOf(user), policyName: 'policy-0' });
+      for (const keys of [plain, wide]) {
+        expect((await judged(temporaryProof(keys), GET)).decisions).toEqual(['no-allow']);
+      }
+    });
+
+    it('XC7: of a root are limited by their policy too', async () => {
+      const keys = await startFor(subject.root, { policy: READ_PHOTOS });
+      const { caller, decisions } = await judged(temporaryProof(keys), GET, PUT);
+      expect(caller).toMatchObject({ kind: 'root', userName: '' });
+      expect(decisions).toEqual(['allow', 'outside-session']);
+    });
+
+    it("give the day's signing key for chunked bodies", async () => {
+      const keys = await startFor(await newUser());
+      const { signingKey } = await judged({ ...temporaryProof(keys), wantsSigningKey: true });
+      expect(signingKey?.toString('hex')).toBe(signingKeyOf(keys.secretAccessKey).toString('hex'));
+    });
+
+    it('seed-3.2: refuses a missing, foreign, cut, changed or added token and a wrong secret', async () => {
       const user = await newUser();
-      const owner = { accountId: user.accountId, userName: user.userName };
-      const document = policy(statement('Allow', ['s3:GetObject'], [`arn:aws:s3:::${'x'.repeat(19_000)}`]));
-      for (const policyName of ['a', 'b', 'c', 'c'])
-        await identity.putUserPolicy(call(), { ...owner, policyName, document });
-      const refused = identity.putUserPolicy(call(), { ...owner, policyName: 'd', document });
-      await expect(refused).rejects.toMatchObject({ code: 'InvalidArgument' });
-      expect((await identity.listUserPolicies(call(), owner)).policies).toHaveLength(3);
+      const keys = await startFor(user);
+      const { sessionToken } = keys;
+      const other = await startFor(user);
+      const refusals: [Proof, string][] = [
+        [signedProof(keys), 'InvalidAccessKeyId'],
+        [{ ...signedProof(keys), sessionToken: other.sessionToken }, 'InvalidToken'],
+        [{ ...signedProof(keys), sessionToken: sessionToken.slice(0, -4) }, 'InvalidToken'],
+        [{ ...signedProof(keys), sessionToken: `${sessionToken}=` }, 'InvalidToken'],
+        [{ ...signedProof(keys), sessionToken: sessionToken.replace(/^../, 'AA') }, 'InvalidToken'],
+        [{ ...signedProof(keys), sessionToken: '' }, 'InvalidToken'],
+        [{ ...signedProof(keys), sessionToken: 'x'.repeat(16_384) }, 'InvalidToken'],
+        [{ ...signedProof(user), sessionToken }, 'InvalidToken'],
+        [temporaryProof({ ...keys, secretAccessKey: user.secretAccessKey }), 'SignatureDoesNotMatch'],
+      ];
+      for (const [proof, code] of refusals) {
+        await expect(judged(proof, GET)).rejects.toMatchObject({ code });
+      }
+      await judged(temporaryProof(keys));
+    });
+
+    it('end with the key, and with the user, that they were made with', async () => {
+      const user = await newUser(READ_PHOTOS);
+      const { accountId, userName, accessKeyId } = user;
+      const keys = await startFor(user);
+      await administration.setAccessKeyStatus(call(), { accountId, userName, accessKeyId, status: 'inactive' });
+      await expect(judged(temporaryProof(keys))).rejects.toMatchObject({ code: 'InvalidAccessKeyId' });
+      const byToken = judged({ kind: 'bearer', token: keys.accessToken });
+      await expect(byToken).rejects.toMatchObject({ code: 'InvalidToken' });
+      await administration.setAccessKeyStatus(call(), { accountId, userName, accessKeyId, status: 'active' });
+      expect((await judged(temporaryProof(keys), GET)).decisions).toEqual(['allow']);
+      await administration.deleteUser(call(), { accountId, userName });
+      await administration.createUser(call(), { accountId, userName });
+      await expect(judged(temporaryProof(keys))).rejects.toMatchObject({ code: 'InvalidAccessKeyId' });
+    });
+
+    it('XC7: make no sessions and no tokens themselves', async () => {
+      const { accessKeyId, secretAccessKey } = await startFor(await newUser());
+      const credentials = { kind: 'access-key' as const, accessKeyId, secretAccessKey };
+      for (const given of [credentials, { ...credentials, session }]) {
+        await expect(identity.issueToken(call(), given)).rejects.toMatchObject({ code: 'InvalidCredentials' });
+      }
+    });
+
+    it('are refused with a policy or a name that is none', async () => {
+      const { accessKeyId, secretAccessKey } = await newUser();
+      const credentials = { kind: 'access-key' as const, accessKeyId, secretAccessKey };
+      for (const { code = 'InvalidArgument', ...wrong } of [
+        { policy: '{', code: 'MalformedPolicy' },
+        { policy: `${READ_PHOTOS}${' '.repeat(2_000)}` },
+        { name: 'a b' },
+        { name: 'a' },
+      ]) {
+        const refused = identity.issueToken(call(), { ...credentials, session: { ...session, ...wrong } });
+        await expect(refused).rejects.toMatchObject({ code, status: 400 });
+      }
     });
   });
 }

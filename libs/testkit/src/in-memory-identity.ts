@@ -7,20 +7,18 @@ import {
   type AccessKey,
   type Account,
   type Caller,
-  type Decision,
+  type ConditionKeys,
   type IdentityMethods,
   type Proof,
   type User,
 } from '@holdfast/contracts';
+import { compilePolicy, judgePrincipal, type CompiledPolicy, type Verdict } from '@holdfast/iam-policy';
 
 type In<M extends keyof IdentityMethods> = Parameters<IdentityMethods[M]>[1];
 type Out<M extends keyof IdentityMethods> = ReturnType<IdentityMethods[M]>;
 
-interface Statement {
-  readonly Effect: 'Allow' | 'Deny';
-  readonly Action: string | string[];
-  readonly Resource: string | string[];
-}
+/** As in a policy document. */
+type Statement = Readonly<Record<string, unknown>>;
 interface HeldKey extends AccessKey {
   readonly secretAccessKey: string;
 }
@@ -37,11 +35,12 @@ const ANONYMOUS: Caller = {
   displayName: '',
   userName: '',
   arn: '',
+  userId: '',
 };
 
 /**
- * `Identity` without a database: real signatures, policies of exact texts and `*`, tokens that mean something to this
- * object alone. The first account is the store's own.
+ * `Identity` without a database: real signatures, real policies, tokens that mean something to this object alone. The
+ * first account is the store's own.
  */
 export class InMemoryIdentity extends Identity {
   private readonly accounts: Account[] = [];
@@ -62,6 +61,7 @@ export class InMemoryIdentity extends Identity {
       accountId: String(100_000_000_000 + this.accounts.length),
       name,
       canonicalId: createHash('sha256').update(name).digest('hex'),
+      displayName: name,
       email: `${name}@example.org`,
       createdAtMs: this.clock.nowMs(),
     };
@@ -75,9 +75,10 @@ export class InMemoryIdentity extends Identity {
     userName: string,
     ...statements: Statement[]
   ): { accessKeyId: string; secretAccessKey: string } {
-    this.users.push({ accountId, userName, arn: arnOf(accountId, userName), createdAtMs: this.clock.nowMs() });
+    const arn = arnOf(accountId, userName);
+    this.users.push({ accountId, userName, userId: userName, path: '/', arn, createdAtMs: this.clock.nowMs() });
     const document = JSON.stringify({ Version: '2012-10-17', Statement: statements });
-    this.policies.set(`${accountId}/${userName}/given`, document);
+    if (statements.length > 0) this.policies.set(`${accountId}/${userName}/given`, document);
     return this.addKey(accountId, userName);
   }
 
@@ -91,14 +92,24 @@ export class InMemoryIdentity extends Identity {
     return token;
   }
 
-  override async authorize(_call: unknown, { proof, checks }: In<'authorize'>): Out<'authorize'> {
-    const { caller, signingKey } = this.verify(proof);
-    const decisions = checks.map((check) => this.judge(caller, check));
-    return signingKey === undefined ? { caller, decisions } : { caller, decisions, signingKey };
+  revokeKey(accessKeyId: string): void {
+    const key = this.activeKey(accessKeyId);
+    this.keys.set(accessKeyId, { ...key, status: 'inactive' });
   }
 
-  override async decide(_call: unknown, { caller, checks }: In<'decide'>): Out<'decide'> {
-    return { decisions: checks.map((check) => this.judge(caller, check)) };
+  /** Takes away what `addUser` gave. */
+  takePolicy(accountId: string, userName: string): void {
+    this.policies.delete(`${accountId}/${userName}/given`);
+  }
+
+  override async authorize(_call: unknown, { proof, checks, context }: In<'authorize'>): Out<'authorize'> {
+    const { caller, signingKey } = this.verify(proof);
+    const judged = answerOf(checks.map((check) => this.judge(caller, check, context)));
+    return { caller, ...judged, ...(signingKey === undefined ? {} : { signingKey }) };
+  }
+
+  override async decide(_call: unknown, { caller, checks, context }: In<'decide'>): Out<'decide'> {
+    return answerOf(checks.map((check) => this.judge(caller, check, context)));
   }
 
   override async issueToken(_call: unknown, credentials: In<'issueToken'>): Out<'issueToken'> {
@@ -123,81 +134,6 @@ export class InMemoryIdentity extends Identity {
     return { accounts: this.accounts.filter(({ accountId }) => accountIds.includes(accountId)) };
   }
 
-  override async createAccount(_call: unknown, { name }: In<'createAccount'>): Out<'createAccount'> {
-    if (this.accounts.some((account) => account.name === name)) throw new HoldfastError('InvalidArgument');
-    return this.addAccount(name).account;
-  }
-
-  override async listAccounts(): Out<'listAccounts'> {
-    return { accounts: [...this.accounts] };
-  }
-
-  override async createUser(_call: unknown, { accountId, userName, password }: In<'createUser'>): Out<'createUser'> {
-    if (this.users.some((user) => user.arn === arnOf(accountId, userName))) throw new HoldfastError('InvalidArgument');
-    const user = { accountId, userName, arn: arnOf(accountId, userName), createdAtMs: this.clock.nowMs() };
-    this.users.push(user);
-    if (password !== undefined) this.passwords.set(user.arn, password);
-    return user;
-  }
-
-  override async listUsers(_call: unknown, { accountId }: In<'listUsers'>): Out<'listUsers'> {
-    return { users: this.users.filter((user) => user.accountId === accountId) };
-  }
-
-  override async deleteUser(_call: unknown, { accountId, userName }: In<'deleteUser'>): Out<'deleteUser'> {
-    const index = this.users.findIndex((user) => user.arn === arnOf(accountId, userName));
-    if (index >= 0) this.users.splice(index, 1);
-    return { deleted: index >= 0 };
-  }
-
-  override async createAccessKey(
-    _call: unknown,
-    { accountId, userName }: In<'createAccessKey'>,
-  ): Out<'createAccessKey'> {
-    const { accessKeyId, secretAccessKey } = this.addKey(accountId, userName);
-    return { accessKey: plainKey(this.activeKey(accessKeyId)), secretAccessKey };
-  }
-
-  override async listAccessKeys(_call: unknown, { accountId, userName }: In<'listAccessKeys'>): Out<'listAccessKeys'> {
-    const held = [...this.keys.values()].filter((key) => key.accountId === accountId && key.userName === userName);
-    return { accessKeys: held.map(plainKey) };
-  }
-
-  override async setAccessKeyStatus(
-    _call: unknown,
-    { accessKeyId, status }: In<'setAccessKeyStatus'>,
-  ): Out<'setAccessKeyStatus'> {
-    const key = this.keys.get(accessKeyId);
-    if (key !== undefined) this.keys.set(accessKeyId, { ...key, status });
-    return { found: key !== undefined };
-  }
-
-  override async deleteAccessKey(_call: unknown, { accessKeyId }: In<'deleteAccessKey'>): Out<'deleteAccessKey'> {
-    return { deleted: this.keys.delete(accessKeyId) };
-  }
-
-  override async putUserPolicy(_call: unknown, input: In<'putUserPolicy'>): Out<'putUserPolicy'> {
-    try {
-      JSON.parse(input.document);
-    } catch (cause) {
-      throw new HoldfastError('InvalidArgument', 'The policy is no JSON.', {}, { cause });
-    }
-    this.policies.set(`${input.accountId}/${input.userName}/${input.policyName}`, input.document);
-  }
-
-  override async listUserPolicies(
-    _call: unknown,
-    { accountId, userName }: In<'listUserPolicies'>,
-  ): Out<'listUserPolicies'> {
-    const prefix = `${accountId}/${userName}/`;
-    const held = [...this.policies].filter(([name]) => name.startsWith(prefix));
-    return { policies: held.map(([name, document]) => ({ policyName: name.slice(prefix.length), document })) };
-  }
-
-  override async deleteUserPolicy(_call: unknown, input: In<'deleteUserPolicy'>): Out<'deleteUserPolicy'> {
-    return { deleted: this.policies.delete(`${input.accountId}/${input.userName}/${input.policyName}`) };
-  }
-
   private addKey(accountId: string, userName: string): { accessKeyId: string; secretAccessKey: string } {
     const accessKeyId = `HF${randomBytes(9).toString('hex').toUpperCase()}`;
     const secretAccessKey = randomBytes(30).toString('base64');
@@ -220,6 +156,8 @@ export class InMemoryIdentity extends Identity {
       if (held.untilMs <= this.clock.nowMs()) throw new HoldfastError('ExpiredToken');
       return { caller: held.caller };
     }
+    // Temporary keys are not made here: no session token is one of ours.
+    if (proof.kind === 'signature-v4' && proof.sessionToken !== undefined) throw new HoldfastError('InvalidToken');
     const key = this.activeKey(proof.accessKeyId);
     if (proof.kind === 'signature-v2') {
       const expected = createHmac('sha1', key.secretAccessKey).update(proof.stringToSign, 'latin1').digest('base64');
@@ -247,48 +185,33 @@ export class InMemoryIdentity extends Identity {
   private callerOf({ accountId, userName }: AccessKey): Caller {
     const account = this.accounts.find((one) => one.accountId === accountId);
     if (account === undefined) throw new HoldfastError('InvalidAccessKeyId');
-    const { canonicalId, name: displayName } = account;
+    const { canonicalId, displayName } = account;
     const kind = userName === '' ? 'root' : 'user';
-    return { kind, accountId, canonicalId, displayName, userName, arn: arnOf(accountId, userName) };
+    return { kind, accountId, canonicalId, displayName, userName, arn: arnOf(accountId, userName), userId: userName };
   }
 
-  private judge(caller: Caller, { action, resource }: AccessCheck): Decision {
-    if (caller.kind === 'anonymous') return 'no-allow';
-    const decision = caller.kind === 'root' ? 'allow' : this.judgeByPolicies(caller, action, resource);
-    if (decision !== 'allow' || action.startsWith('s3:')) return decision;
+  private judge(caller: Caller, check: AccessCheck, context: ConditionKeys = {}): Verdict {
+    const verdict = judgePrincipal({ caller, policies: this.policiesOf(caller) }, check, context);
+    const { action, resource } = check;
+    if (verdict.decision !== 'allow' || action.startsWith('s3:')) return verdict;
     const isFirstAccount = caller.accountId === this.accounts[0]?.accountId;
-    if (!action.startsWith('iam:')) return isFirstAccount ? 'allow' : 'no-allow';
     const ofOwnAccount = resource.split(':')[4] === caller.accountId;
-    return ofOwnAccount || (isFirstAccount && caller.kind === 'root') ? 'allow' : 'no-allow';
+    const within = ofOwnAccount || (isFirstAccount && (caller.kind === 'root' || !action.startsWith('iam:')));
+    return within ? verdict : { decision: 'no-allow', reason: { layer: 'none' } };
   }
 
-  private judgeByPolicies({ accountId, userName }: Caller, action: string, resource: string): Decision {
-    let decision: Decision = 'no-allow';
+  private policiesOf({ accountId, userName }: Caller): CompiledPolicy[] {
     const prefix = `${accountId}/${userName}/`;
-    for (const [name, document] of this.policies) {
-      if (!name.startsWith(prefix)) continue;
-      const statements = (JSON.parse(document) as { Statement: Statement | Statement[] }).Statement;
-      for (const { Effect, Action, Resource } of [statements].flat()) {
-        if (!matchesAny(Action, action) || !matchesAny(Resource, resource)) continue;
-        if (Effect === 'Deny') return 'explicit-deny';
-        decision = 'allow';
-      }
-    }
-    return decision;
+    return [...this.policies]
+      .filter(([path]) => path.startsWith(prefix))
+      .map(([path, document]) => compilePolicy(path.slice(prefix.length), document));
   }
 }
 
-function plainKey({ accessKeyId, accountId, userName, status, createdAtMs }: HeldKey): AccessKey {
-  return { accessKeyId, accountId, userName, status, createdAtMs };
+function answerOf(verdicts: readonly Verdict[]): { decisions: Verdict['decision'][]; reasons: Verdict['reason'][] } {
+  return { decisions: verdicts.map(({ decision }) => decision), reasons: verdicts.map(({ reason }) => reason) };
 }
 
 function arnOf(accountId: string, userName: string): string {
   return `arn:aws:iam::${accountId}:${userName === '' ? 'root' : `user/${userName}`}`;
-}
-
-function matchesAny(patterns: string | string[], text: string): boolean {
-  return [patterns].flat().some((pattern) => {
-    const escaped = pattern.split('*').map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${escaped.join('.*')}$`, 's').test(text);
-  });
 }

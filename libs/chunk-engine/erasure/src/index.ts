@@ -1,2 +1,3 @@
 export { splitChunk, storedUnitSize, unitSizeFor, type SplitChunk } from './chunk-split.js';
-export { ReedSolomon, type ReconstructOptions } from './reed-solomon.js';
+export { SimdKernel } from './galois-kernel.js';
+export { ReedSolomon } from './reed-solomon.js';

@@ -3,15 +3,12 @@
  * the k + m give back the rest. The first parity unit is the XOR of the data; with k = 1 every unit is a copy.
  */
 import { assert } from '@holdfast/stdx';
-import { scalarKernel, type GaloisKernel } from './galois-kernel.js';
+import { SimdKernel, type GaloisKernel } from './galois-kernel.js';
 import { invertMatrix, multiplyRow, parityMatrix } from './matrix.js';
 
 const UNITS_MAX = 32;
 
-export interface ReconstructOptions {
-  /** Rebuild missing data units only; missing parity stays undefined, and the result has k entries. */
-  readonly dataOnly?: boolean;
-}
+let threadsKernel: SimdKernel | undefined;
 
 export class ReedSolomon {
   private readonly parityRows: Uint8Array[];
@@ -20,7 +17,7 @@ export class ReedSolomon {
   constructor(
     readonly k: number,
     readonly m: number,
-    private readonly kernel: GaloisKernel = scalarKernel,
+    private readonly kernel: GaloisKernel = (threadsKernel ??= new SimdKernel()),
   ) {
     assert(Number.isInteger(k) && k >= 1, 'At least one data unit', { k });
     assert(Number.isInteger(m) && m >= 0, 'Parity is counted', { m });
@@ -30,7 +27,7 @@ export class ReedSolomon {
 
   /**
    * Fills the m parity buffers, all of one length, from the k data units. Data units may be shorter than the parity
-   * buffers: they are read as if zeros followed. Buffers may lie anywhere; four-byte aligned ones are faster.
+   * buffers: they are read as if zeros followed. Buffers may lie anywhere; those of the kernel's own memory are not copied.
    */
   encode(data: readonly Uint8Array[], parity: readonly Uint8Array[]): void {
     assert(data.length === this.k, 'Encode takes k data units', { k: this.k, given: data.length });
@@ -38,37 +35,32 @@ export class ReedSolomon {
     for (const unit of parity) {
       assert(unit.length === parity[0].length, 'Parity units have one length');
     }
-    this.parityRows.forEach((row, index) => this.kernel.combine(row, data, parity[index]));
+    this.kernel.combine(this.parityRows, data, parity);
   }
 
   /**
-   * The units with the missing ones rebuilt. `units` has k + m entries, undefined where one is missing; present ones may
-   * be shorter than `unitSizeBytes` (zeros follow). Present units come back as given, rebuilt ones are new buffers of
-   * `unitSizeBytes` bytes: cut them to their stored size before storing them.
+   * The units of `wanted` (indexes), rebuilt from any k others. `units` has k + m entries, undefined where one is missing;
+   * present ones may be shorter than `unitSizeBytes` (zeros follow). The result has one new buffer of `unitSizeBytes` bytes
+   * per wanted unit, in their order: cut them to their stored size before storing them.
    * @throws InvariantViolation when fewer than k units are present
    */
-  reconstruct(
+  rebuild(
     units: readonly (Uint8Array | undefined)[],
     unitSizeBytes: number,
-    options: ReconstructOptions = {},
-  ): Uint8Array[] {
-    assert(units.length === this.k + this.m, 'Reconstruct takes k + m units', { k: this.k, m: this.m });
+    wanted: readonly number[],
+  ): Buffer<ArrayBuffer>[] {
+    assert(units.length === this.k + this.m, 'Rebuild takes k + m units', { k: this.k, m: this.m });
     const present = units.flatMap((unit, index) => (unit === undefined ? [] : [index])).slice(0, this.k);
     assert(present.length === this.k, 'At least k units are needed', { k: this.k, present: present.length });
-    const result = units.slice(0, options.dataOnly === true ? this.k : units.length);
-    const missing = result.flatMap((unit, index) => (unit === undefined ? [index] : []));
-    if (missing.length === 0) return result as Uint8Array[];
     const sources = present.map((index) => units[index] as Uint8Array);
     for (const source of sources) {
       assert(source.length <= unitSizeBytes, 'A unit is not longer than the unit size', { unitSizeBytes });
     }
     const decode = invertMatrix(present.map((index) => this.generatorRow(index)));
-    for (const index of missing) {
-      const target = Buffer.allocUnsafeSlow(unitSizeBytes);
-      this.kernel.combine(multiplyRow(this.generatorRow(index), decode), sources, target);
-      result[index] = target;
-    }
-    return result as Uint8Array[];
+    const rows = wanted.map((index) => multiplyRow(this.generatorRow(index), decode));
+    const rebuilt = wanted.map(() => Buffer.allocUnsafeSlow(unitSizeBytes));
+    this.kernel.combine(rows, sources, rebuilt);
+    return rebuilt;
   }
 
   private generatorRow(index: number): Uint8Array {

@@ -8,6 +8,16 @@ export type ExtentStoreErrorCode =
   | 'UnitExists'
   /** The stored bytes do not verify. */
   | 'UnitDamaged'
+  /** There is no catalogue of this name. */
+  | 'CatalogueMissing'
+  /** There is a catalogue of this name already. */
+  | 'CatalogueExists'
+  /** The key was to be put only if it is absent. */
+  | 'KeyExists'
+  /** The changes of one transaction, a key or a value are larger than the device takes. */
+  | 'TooLarge'
+  /** A page or log record of the device does not verify: what it held is unknown, not absent. */
+  | 'MetadataDamaged'
   /** The deadline passed before the unit was recorded. */
   | 'LateWrite'
   /** A free was asked for by another cluster, or by an older or restored database. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KIB, MIB } from '@holdfast/stdx';
 import { ExtentStore } from './extent-store.js';
-import { CLUSTER_ID, authority, bytesOf, headerOf, put } from './store-fixture.js';
+import { CLUSTER_ID, authority, bytesOf, headerOf, put } from './testing/store-fixture.js';
 
 describe('extent store on a file', () => {
   let folder: string;
@@ -98,12 +98,52 @@ describe('extent store on a file', () => {
     await format();
     await expect(format()).rejects.toThrow('is a Holdfast device already');
     await truncate(path, 32 * MIB);
-    await refuse('cut off', 'is cut off');
+    await refuse('shrunk', 'is cut off');
+    await truncate(path, 65 * MIB);
+    await refuse('grown', 'has grown');
     await truncate(path, 64 * MIB);
-    const file = await open(path, 'r+');
-    for (let copy = 0; copy < 4; copy += 1) await file.write(Buffer.from([2, 0, 0, 0]), 0, 4, copy * 4096 + 8);
-    await file.close();
-    await refuse('newer', 'open it with the newer version');
+    const before = await readFile(path);
+    for (const [version, says] of [
+      [3, 'open it with the newer version'],
+      [1, 'of the simple store that was replaced'],
+    ] as const) {
+      const file = await open(path, 'r+');
+      for (let copy = 0; copy < 4; copy += 1) await file.write(Buffer.from([version, 0, 0, 0]), 0, 4, copy * 4096 + 8);
+      await file.close();
+      await refuse(`version ${version}`, says);
+      const after = await readFile(path);
+      for (let copy = 0; copy < 4; copy += 1) after.writeUInt32LE(2, copy * 4096 + 8);
+      expect(after.equals(before)).toBe(true);
+    }
+  });
+
+  it('a pair of files is one device: log and pages on the one, data blocks on the other', async () => {
+    const metadataPath = join(folder, 'metadata');
+    const options = { deviceId: randomUUID(), clusterId: CLUSTER_ID, generation: 1, capacityBytes: 64 * MIB };
+    await ExtentStore.format(path, { ...options, metadataPath });
+    const store = await ExtentStore.open(path, { metadataPath });
+    for (const [number, sizeBytes] of [100, 5000, 700 * KIB].entries()) await put(store, number, sizeBytes);
+    await store.checkpoint();
+    await store.close();
+    const again = await ExtentStore.open(path, { metadataPath });
+    opened.push(again);
+    for (const [number, sizeBytes] of [100, 5000, 700 * KIB].entries()) {
+      const unit = await again.read(headerOf(number, 0).chunkId, number % 3);
+      expect(unit?.bytes.equals(bytesOf(number, sizeBytes))).toBe(true);
+      expect((await readFile(path)).includes(bytesOf(number, sizeBytes))).toBe(true);
+    }
+    await expect(ExtentStore.open(path)).rejects.toThrow('the data blocks of a pair, not a whole device');
+    const other = join(folder, 'other');
+    await ExtentStore.format(other, {
+      ...options,
+      deviceId: randomUUID(),
+      metadataPath: join(folder, 'other-metadata'),
+    });
+    await expect(ExtentStore.open(other, { metadataPath: join(folder, 'other-metadata-2') })).rejects.toThrow(
+      'cannot be opened',
+    );
+    await again.close();
+    await expect(ExtentStore.open(other, { metadataPath })).rejects.toThrow('belong to different devices');
   });
 
   it('a format that was cut off can be begun again; impossible parameters are refused', async () => {
@@ -117,7 +157,7 @@ describe('extent store on a file', () => {
       { capacityBytes: 64 * MIB + 1 },
       { capacityBytes: 64 * KIB },
       { generation: -1 },
-      { logHalfBytes: 4096 },
+      { segmentBytes: 4096 },
     ]) {
       await expect(ExtentStore.format(other, { ...options, ...change })).rejects.toThrow(RangeError);
     }

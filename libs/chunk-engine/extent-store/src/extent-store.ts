@@ -1,44 +1,43 @@
 /**
- * One device file that keeps units. A unit is written once, read verified, and freed; everything acknowledged survives a
- * crash at any moment. What lies where: device-layout.ts, superblock.ts, log-group.ts and FORMAT.md.
+ * One device that keeps units and catalogues. A unit is written once, read verified, and freed; everything acknowledged
+ * survives a crash at any moment. What lies where: FORMAT.md, and the head of each file that writes a part of it.
  */
-import { BLOCK_BYTES, systemClock, type Clock, type Deadline } from '@holdfast/stdx';
-import { runsOf } from './data-runs.js';
-import { formatDevice } from './device-format.js';
-import { layoutOf } from './device-layout.js';
-import { DeviceState } from './device-state.js';
-import type { DeviceFile, DevicePort } from './device.port.js';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { BLOCK_BYTES, MIB, type Clock, type Deadline } from '@holdfast/stdx';
+import type { DevicePort } from './device/device.port.js';
+import { FileDevicePort } from './device/file-device.js';
+import { Catalogue } from './engine/catalogue.js';
+import { CreateCatalogue, DropCatalogue } from './engine/catalogue-transactions.js';
+import { Committer } from './engine/committer.js';
+import { formatDevice, type FormatOptions } from './engine/device-format.js';
+import { openDevice, type OpenedDevice } from './engine/device-opening.js';
+import type { DeviceHealth, DeviceParts } from './engine/device-state.js';
+import { checkDevice, type FsckReport } from './engine/fsck.js';
+import { recover, type Recovered } from './engine/recovery.js';
+import { scrubPages } from './engine/page-scrub.js';
+import { scrub, type ScrubOptions, type ScrubReport } from './engine/scrub.js';
+import type { ScrubPaceOptions } from './engine/scrub-pace.js';
+import { unitBytes } from './engine/unit-bytes.js';
+import { FreeUnits } from './engine/unit-transactions.js';
+import { UnitWriter, type Pull } from './engine/unit-writer.js';
 import { ExtentStoreError } from './extent-store-error.js';
-import { FileDevicePort } from './file-device.js';
-import { GroupCommitter } from './group-committer.js';
-import type { UnitEntry } from './log-group.js';
-import { openDevice, type OpenedDevice } from './device-opening.js';
-import { PreparedSpace, type PreparedSpaceOptions } from './prepared-space.js';
-import { checksumsOf } from './slice-checksums.js';
-import { checkUnitHeader, checkUnitKey, sortKeyOf, type UnitHeader, type UnitKey } from './unit-header.js';
+import { KEY_MAX_BYTES, missing } from './tree/b-tree.js';
+import type { Transaction } from './engine/transaction.js';
+import { checkUnitHeader, checkUnitKey, type UnitHeader, type UnitKey } from './unit-header.js';
 import { pullExactly } from './unit-pull.js';
-import { readUnit } from './unit-reader.js';
-import { recoverLog } from './log-recovery.js';
-import { WriteAheadLog } from './write-ahead-log.js';
-
-export interface FormatOptions {
-  /** UUID, lower case. */
-  readonly deviceId: string;
-  /** UUID, lower case. */
-  readonly clusterId: string;
-  /** Generation of the device: which replacement in its slot it is. */
-  readonly generation: number;
-  /** Size of the file, fixed for its life; a multiple of 4 KiB. */
-  readonly capacityBytes: number;
-  /** Size of each of the two log halves; by default 1/32 of the capacity, between 64 KiB and 128 MiB. */
-  readonly logHalfBytes?: number;
-  readonly io?: DevicePort;
-}
+import { decodeUnit, unitKeyBytes, unitName } from './units/unit-record.codec.js';
 
 export interface OpenOptions {
+  /** Of a pair, the file with log and metadata pages. */
+  readonly metadataPath?: string;
+  /** Memory for metadata pages. By default 32 MiB. */
+  readonly cacheBytes?: number;
   readonly clock?: Clock;
   readonly io?: DevicePort;
-  readonly prepared?: PreparedSpaceOptions;
+  /** Lets those whose answer came go on, before the next group of the log is formed. */
+  readonly turn?: () => Promise<void>;
+  /** Resolves after a while: before something is tried again. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** What identifies the device. */
@@ -86,50 +85,54 @@ export interface DeviceStatus {
   readonly highestSequence: bigint;
 }
 
-/** Units up to this size wait in memory for the data write of their group; larger ones are written at once. */
-const GATHERED_MAX_BYTES = 256 * 1024;
+const aWhile = (): Promise<void> => delay(500, undefined, { ref: false });
+const CACHE_BYTES = 32 * MIB;
+const CACHE_PAGES_MIN = 32;
+/** A unit whose extents were reused while it was read is looked up again so often. */
+const READ_TRIES = 3;
 
 export class ExtentStore {
   readonly superblock: DeviceIdentity;
-  private readonly device: DeviceFile;
+  private readonly parts: DeviceParts;
+  private readonly health: DeviceHealth;
+  private readonly committer: Committer;
+  private readonly writer: UnitWriter;
   /** Units being written: one writer per unit. */
   private readonly inFlight = new Map<string, Promise<unknown>>();
   private closing: Promise<void> | undefined;
 
   private constructor(
     private readonly opened: OpenedDevice,
-    private readonly state: DeviceState,
-    private readonly committer: GroupCommitter,
-    private readonly prepared: PreparedSpace,
+    private readonly recovered: Recovered,
+    turn: () => Promise<void>,
   ) {
     const { deviceId, clusterId, deviceGeneration, capacityBytes } = opened.superblock;
     this.superblock = { deviceId, clusterId, generation: deviceGeneration, capacityBytes };
-    this.device = opened.device;
+    this.parts = recovered.parts;
+    this.health = recovered.health;
+    this.committer = new Committer(this.parts, this.health, recovered.checkpointer, { turn });
+    this.writer = new UnitWriter(this.parts, this.health, this.committer);
   }
 
   /**
-   * Makes a device of a file that is empty or not there.
+   * Makes a device of a file (or pair) that is empty or not there.
    * @throws ExtentStoreError BadDevice when the file holds anything; RangeError for impossible sizes or ids
    */
-  static async format(path: string, options: FormatOptions): Promise<void> {
+  static async format(path: string, options: FormatOptions & { readonly io?: DevicePort }): Promise<void> {
     await formatDevice(options.io ?? new FileDevicePort(), path, options);
   }
 
   /**
-   * Opens the device and replays its log; writes nothing yet.
-   * @throws ExtentStoreError BadDevice (what is wrong and what to do) or DeviceBusy
+   * Opens the device and replays its log in memory; writes nothing yet.
+   * @throws ExtentStoreError BadDevice or MetadataDamaged (what is wrong and what to do) or DeviceBusy
    */
   static async open(path: string, options: OpenOptions = {}): Promise<ExtentStore> {
-    const opened = await openDevice(options.io ?? new FileDevicePort(), path);
+    const { io = new FileDevicePort(), metadataPath, clock, cacheBytes = CACHE_BYTES, pause = aWhile } = options;
+    const opened = await openDevice(io, { path, metadataPath });
     try {
-      const { device, superblock } = opened;
-      const layout = layoutOf(superblock.capacityBytes, superblock.logHalfBytes);
-      const { index, allocator, authority, lastSequence } = await recoverLog(device, path, layout, superblock);
-      const state = new DeviceState(path, layout, index, allocator, authority, options.clock ?? systemClock);
-      const log = new WriteAheadLog(device, path, layout, superblock, lastSequence);
-      const prepared = new PreparedSpace(device, state, options.prepared);
-      state.prepared = prepared;
-      return new ExtentStore(opened, state, new GroupCommitter(device, log, state), prepared);
+      const cachePagesMax = Math.max(CACHE_PAGES_MIN, Math.floor(cacheBytes / BLOCK_BYTES));
+      const recovered = await recover(opened, { path, clock, cachePagesMax, pause });
+      return new ExtentStore(opened, recovered, options.turn ?? (() => nextTurn()));
     } catch (error) {
       await opened.release();
       throw error;
@@ -137,91 +140,90 @@ export class ExtentStore {
   }
 
   /**
-   * Resolves when the unit is durable: 'unchanged' when the same unit with equal bytes was there already. `pull` is called
-   * at most once, after space is claimed, and yields exactly `sizeBytes`; its buffers must not change until then. The
-   * caller bounds how long a pull may hang: the claimed space is held meanwhile.
-   * @throws ExtentStoreError DeviceFull, DeviceDead, UnitExists, UnitDamaged (what is there does not verify), LateWrite,
-   *   ShortTransfer; RangeError for a header that no record can hold
+   * Resolves when the unit is durable: 'unchanged' when the same unit with equal bytes was there already. One whose stored
+   * bytes do not verify is written anew. `pull` is called at most once, after space is claimed, and yields exactly
+   * `sizeBytes`; its buffers must not change until then. The caller bounds how long a pull may hang: the claimed space is
+   * held meanwhile.
+   * @throws ExtentStoreError DeviceFull, DeviceDead, UnitExists, LateWrite, ShortTransfer, MetadataDamaged; RangeError for a
+   *   header that no record can hold
    */
   async write(
     header: UnitHeader,
     sizeBytes: number,
-    pull: () => AsyncIterable<Buffer>,
+    pull: Pull,
     deadline: Deadline,
-  ): Promise<'written' | 'unchanged'> {
+  ): Promise<'written' | 'rewritten' | 'unchanged'> {
     checkUnitHeader(header);
     if (sizeBytes !== header.unitSizeBytes) throw new RangeError(`unitSizeBytes is not sizeBytes, ${sizeBytes}`);
-    const key = sortKeyOf(header);
-    for (let other = this.inFlight.get(key); other !== undefined; other = this.inFlight.get(key)) await other;
-    if (this.state.dead) throw this.state.deathError();
+    const key = unitKeyBytes(header);
+    const name = unitName(key);
+    for (let other = this.inFlight.get(name); other !== undefined; other = this.inFlight.get(name))
+      await other.catch(() => undefined);
+    this.health.check();
     this.refuseLate(deadline);
-    const existing = this.state.index.get(key);
-    if (existing !== undefined) return this.compareWithStored(existing, header, pull);
-    const writing = this.writeNew(header, pull, deadline);
-    this.inFlight.set(
-      key,
-      writing.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
+    const writing = this.writeOnce(key, copyHeader(header), pull, deadline);
+    this.inFlight.set(name, writing);
     try {
-      await writing;
+      return await writing;
     } finally {
-      this.inFlight.delete(key);
+      this.inFlight.delete(name);
     }
-    return 'written';
   }
 
   /**
-   * The unit, or a range of it cut at its end; only the 64 KiB slices it touches are read and verified. Undefined when the
+   * The unit, or a range of it cut at its end; only the 64 KiB pieces it touches are read and verified. Undefined when the
    * unit is not here.
-   * @throws ExtentStoreError UnitDamaged when the bytes cannot be read or do not verify
+   * @throws ExtentStoreError UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
    */
   async read(chunkId: string, unitIndex: number, range?: ByteRange): Promise<StoredUnit | undefined> {
-    const key = keyOf(chunkId, unitIndex);
-    const entry = this.state.index.get(key);
-    if (entry === undefined) return undefined;
-    const { unitSizeBytes } = entry.header;
-    const { offset, length } = range ?? { offset: 0, length: unitSizeBytes };
-    if (!(offset >= 0 && length >= 0)) throw new RangeError(`range ${offset}+${length}`);
-    const from = Math.min(offset, unitSizeBytes);
-    const to = Math.min(unitSizeBytes, from + length);
-    const bytes = await readUnit(this.device, this.state.layout, entry, from, to);
-    if (bytes !== undefined) return { header: entry.header, bytes };
-    // Freed while it was read: its blocks may hold another unit by now.
-    if (this.state.index.get(key) !== entry) return undefined;
+    const unit = { chunkId, unitIndex };
+    checkUnitKey(unit);
+    if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
+      throw new RangeError(`range ${range.offset}+${range.length}`);
+    const key = unitKeyBytes(unit);
+    for (let tries = 0; tries < READ_TRIES; tries += 1) {
+      const header = await this.parts.table.get(key);
+      if (header === undefined) return undefined;
+      const bytes = await unitBytes(this.parts, key, header, range);
+      if (bytes !== undefined) return { header, bytes };
+      // Freed while it was read: its blocks may hold another unit by now.
+    }
     throw this.damaged(key);
   }
 
-  stat(chunkId: string, unitIndex: number): UnitHeader | undefined {
-    return this.state.index.get(keyOf(chunkId, unitIndex))?.header;
+  async stat(chunkId: string, unitIndex: number): Promise<UnitHeader | undefined> {
+    const unit = { chunkId, unitIndex };
+    checkUnitKey(unit);
+    return this.parts.table.get(unitKeyBytes(unit));
   }
 
   /**
    * Frees units; resolves to how many were there, when their absence is durable. Absent ones are fine. The highest
    * database generation and sequence named are kept on the device.
-   * @throws ExtentStoreError ForeignDatabase, DeviceDead
+   * @throws ExtentStoreError ForeignDatabase, DeviceDead, MetadataDamaged
    */
   async free(units: readonly UnitKey[], authority: FreeAuthority): Promise<number> {
     for (const unit of units) checkUnitKey(unit);
     this.checkAuthority(authority);
-    if (this.state.dead) throw this.state.deathError();
-    this.state.authority = { generation: authority.generation, sequence: authority.sequence };
+    const seen = { generation: authority.generation, sequence: authority.sequence };
+    this.recovered.checkpointer.authority = seen;
     const parts: Promise<number>[] = [];
-    const { freeKeysMax } = this.committer;
+    const { freeKeysMax } = this.parts.layout;
     for (let from = 0; from === 0 || from < units.length; from += freeKeysMax) {
-      parts.push(this.committer.submitFree(units.slice(from, from + freeKeysMax)));
+      parts.push(this.submit(new FreeUnits(this.parts, units.slice(from, from + freeKeysMax), seen)));
     }
     return (await Promise.all(parts)).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Headers by chunk id and unit index, at most `limit`; fewer mean that there are no more. */
-  list({ after, limit, writtenBeforeMs = Infinity }: ListOptions): UnitHeader[] {
+  /** Headers by chunk id and unit index, at most `limit`; fewer mean that there are no more. Errors: MetadataDamaged. */
+  async list({ after, limit, writtenBeforeMs = Infinity }: ListOptions): Promise<UnitHeader[]> {
     if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`limit: ${limit}`);
     if (after !== undefined) checkUnitKey(after);
+    // A zero behind it is the first key after it.
+    const from = after === undefined ? undefined : Buffer.concat([unitKeyBytes(after), Buffer.alloc(1)]);
     const page: UnitHeader[] = [];
-    for (const { header } of this.state.index.inOrder(after && sortKeyOf(after))) {
+    for await (const { key, value } of this.parts.table.cob.scan({ from })) {
+      const header = decodeUnit(key, value);
       if (header.writtenAtMs >= writtenBeforeMs) continue;
       page.push(header);
       if (page.length === limit) break;
@@ -229,15 +231,69 @@ export class ExtentStore {
     return page;
   }
 
+  /** Makes a catalogue. Errors: CatalogueExists, DeviceFull, DeviceDead. */
+  async createCatalogue(name: Buffer): Promise<Catalogue> {
+    if (name.length > KEY_MAX_BYTES)
+      throw new ExtentStoreError('TooLarge', `a name has at most ${KEY_MAX_BYTES} bytes`);
+    return this.handle(await this.submit(new CreateCatalogue(this.parts, name)));
+  }
+
+  /** Removes a catalogue with all its keys. Errors: CatalogueMissing, DeviceDead. */
+  async dropCatalogue(name: Buffer): Promise<void> {
+    await this.submit(new DropCatalogue(this.parts, name));
+  }
+
+  /** Errors: CatalogueMissing, MetadataDamaged. */
+  async catalogue(name: Buffer): Promise<Catalogue> {
+    const found = await this.parts.catalogues.get(name);
+    if (found !== undefined) return this.handle(found);
+    throw new ExtentStoreError('CatalogueMissing', `${this.parts.path} holds no catalogue ${name.toString('latin1')}`);
+  }
+
+  /** Names of all catalogues, in order. */
+  async *catalogueNames(): AsyncGenerator<Buffer> {
+    for await (const { key } of this.parts.catalogues.meta.scan()) yield key;
+  }
+
+  /** Resolves when all that was acknowledged before stands in the trees of a durable checkpoint. */
+  async checkpoint(): Promise<void> {
+    this.health.check();
+    await this.committer.checkpoint();
+  }
+
+  /** Whether the device is whole in itself; nothing may be written meanwhile. */
+  check(): Promise<FsckReport> {
+    return checkDevice(this.parts);
+  }
+
+  /** Reads and verifies all units, or goes on with it; what is damaged is told, not changed. */
+  scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    const verify = async ({ chunkId, unitIndex }: UnitHeader): Promise<boolean> => {
+      try {
+        await this.read(chunkId, unitIndex);
+        return true;
+      } catch (error) {
+        if (error instanceof ExtentStoreError && error.code === 'UnitDamaged') return false;
+        throw error;
+      }
+    };
+    return scrub(this.parts, verify, options);
+  }
+
+  /** Reads and verifies all metadata pages; resolves to what is wrong with them. */
+  scrubPages(options: ScrubPaceOptions = {}): Promise<string[]> {
+    return scrubPages(this.parts, options);
+  }
+
   status(): DeviceStatus {
-    const { allocator, layout, index, authority } = this.state;
-    const liveOrFull = this.state.full ? 'full' : 'live';
+    const { layout, table } = this.parts;
+    const liveOrFull = this.writer.isFull ? 'full' : 'live';
     return {
       capacityBytes: layout.capacityBytes,
-      freeBytes: Math.max(0, allocator.freeBlocks + this.prepared.heldBlocks - layout.reserveBlocks) * BLOCK_BYTES,
-      unitCount: index.size,
-      state: this.state.dead ? 'dead' : liveOrFull,
-      highestSequence: authority.sequence,
+      freeBytes: Math.max(0, this.writer.roomBlocks) * BLOCK_BYTES,
+      unitCount: table.unitCount,
+      state: this.health.dead ? 'dead' : liveOrFull,
+      highestSequence: this.recovered.checkpointer.authority.sequence,
     };
   }
 
@@ -249,85 +305,77 @@ export class ExtentStore {
 
   private async closeOnce(): Promise<void> {
     try {
-      await this.prepared.stop();
       await this.committer.close();
     } finally {
       await this.opened.release();
     }
   }
 
-  private async writeNew(header: UnitHeader, pull: () => AsyncIterable<Buffer>, deadline: Deadline): Promise<void> {
-    const { unitSizeBytes } = header;
-    const extents = this.state.claim(unitSizeBytes);
-    try {
-      const bytes = await pullExactly(pull, unitSizeBytes);
-      this.refuseLate(deadline);
-      const entry: UnitEntry = { header: copyHeader(header), extents, checksums: checksumsOf(header, bytes) };
-      const runs = runsOf(this.state.layout, extents, bytes);
-      if (unitSizeBytes <= GATHERED_MAX_BYTES) await this.committer.submitUnit(entry, runs, deadline);
-      else {
-        await this.committer.begin();
-        await this.committer.writeData(runs);
-        await this.committer.submitUnit(entry, [], deadline);
-      }
-    } catch (error) {
-      this.state.abandonClaim(extents, unitSizeBytes);
-      throw error;
-    }
+  private handle(found: Awaited<CreateCatalogue['durable']>): Catalogue {
+    return new Catalogue(this.parts, this.health, this.committer, found);
   }
 
-  private async compareWithStored(
-    existing: UnitEntry,
+  private async submit<Result>(transaction: Transaction<Result>): Promise<Result> {
+    await this.committer.reserve(transaction.logBytes);
+    this.committer.submit(transaction);
+    return transaction.durable;
+  }
+
+  private async writeOnce(
+    key: Buffer,
     header: UnitHeader,
-    pull: () => AsyncIterable<Buffer>,
-  ): Promise<'unchanged'> {
-    const key = sortKeyOf(header);
-    if (!sameUnit(existing.header, header)) throw this.exists(key);
-    const bytes = Buffer.concat(await pullExactly(pull, header.unitSizeBytes));
-    const stored = await readUnit(this.device, this.state.layout, existing);
-    if (stored === undefined) throw this.damaged(key);
-    if (!stored.equals(bytes)) throw this.exists(key);
+    pull: Pull,
+    deadline: Deadline,
+  ): Promise<'written' | 'rewritten' | 'unchanged'> {
+    const found = this.parts.table.find(key);
+    const existing = found === missing ? await this.parts.table.get(key) : found;
+    if (existing === undefined) {
+      await this.writer.write(header, pull, deadline);
+      return 'written';
+    }
+    if (!sameUnit(existing, header)) throw this.exists(key);
+    const stored = await unitBytes(this.parts, key, existing);
+    if (stored === undefined) {
+      await this.writer.write(header, pull, deadline);
+      return 'rewritten';
+    }
+    if (!stored.equals(Buffer.concat(await pullExactly(pull, header.unitSizeBytes)))) throw this.exists(key);
     return 'unchanged';
   }
 
   private refuseLate(deadline: Deadline): void {
     if (!deadline.passed) return;
-    throw new ExtentStoreError('LateWrite', `${this.state.path}: the deadline of the write has passed`);
+    throw new ExtentStoreError('LateWrite', `${this.parts.path}: the deadline of the write has passed`);
   }
 
   private checkAuthority({ clusterId, generation, sequence }: FreeAuthority): void {
-    const seen = this.state.authority;
+    const seen = this.recovered.checkpointer.authority;
     if (!Number.isSafeInteger(generation) || generation < 0) throw new RangeError(`generation: ${generation}`);
     if (BigInt.asUintN(64, sequence) !== sequence) throw new RangeError(`sequence: ${sequence}`);
     const isSame = clusterId === this.superblock.clusterId;
     if (isSame && generation >= seen.generation && sequence >= seen.sequence) return;
     const known = `cluster ${this.superblock.clusterId}, generation ${seen.generation}, sequence ${seen.sequence}`;
     const asked = `cluster ${clusterId}, generation ${generation}, sequence ${sequence}`;
-    throw new ExtentStoreError('ForeignDatabase', `${this.state.path} knows ${known} and frees nothing for ${asked}`);
+    throw new ExtentStoreError('ForeignDatabase', `${this.parts.path} knows ${known} and frees nothing for ${asked}`);
   }
 
-  private exists(key: string): ExtentStoreError {
+  private exists(key: Buffer): ExtentStoreError {
+    const message = `${this.parts.path} holds unit ${key.toString('hex')} with another header or other bytes`;
+    return new ExtentStoreError('UnitExists', message);
+  }
+
+  private damaged(key: Buffer): ExtentStoreError {
     return new ExtentStoreError(
-      'UnitExists',
-      `${this.state.path} holds unit ${key} with another header or other bytes`,
+      'UnitDamaged',
+      `${this.parts.path}: the bytes of unit ${key.toString('hex')} do not verify`,
     );
   }
-
-  private damaged(key: string): ExtentStoreError {
-    return new ExtentStoreError('UnitDamaged', `${this.state.path}: the bytes of unit ${key} do not verify`);
-  }
-}
-
-function keyOf(chunkId: string, unitIndex: number): string {
-  const key = { chunkId, unitIndex };
-  checkUnitKey(key);
-  return sortKeyOf(key);
 }
 
 /** Only the fields of a header, so that nothing else of the caller stays in memory. */
 function copyHeader(header: UnitHeader): UnitHeader {
   const { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs } = header;
-  return Object.freeze({ chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs });
+  return { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs };
 }
 
 /** Equal but for the time of writing, which a repeated write may name anew. */

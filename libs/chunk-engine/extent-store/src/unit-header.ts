@@ -25,11 +25,6 @@ export interface UnitKey {
 /** Largest unit: a whole chunk kept as a copy. */
 export const UNIT_SIZE_MAX_BYTES = 8 * 1024 * 1024;
 
-/** A string that sorts as (chunk id, unit index). */
-export function sortKeyOf({ chunkId, unitIndex }: UnitKey): string {
-  return chunkId + unitIndex.toString(16).padStart(2, '0');
-}
-
 /** @throws RangeError when a field is outside what a record can hold */
 export function checkUnitHeader(header: UnitHeader): void {
   checkUnitKey(header);

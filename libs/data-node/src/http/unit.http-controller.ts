@@ -11,6 +11,7 @@ import {
   type UnitReadCall,
 } from '@holdfast/contracts';
 import { answerJson, beginBody, ByteBudget, type InternalHttpServer } from '@holdfast/service-host';
+import type { DeviceScrubber } from '../device-scrub.worker.js';
 import type { LocalUnitStore } from '../local-unit-store.js';
 import { headerField, headerOfQuery, readJsonBody, STATUS_PATH, UNIT_PATH, UnitQuery } from './unit-wire.codec.js';
 
@@ -28,6 +29,7 @@ export class UnitHttpController {
 
   constructor(
     private readonly units: LocalUnitStore,
+    private readonly scrubber: Pick<DeviceScrubber, 'states'> = { states: [] },
     options: { readBufferBytes?: number } = {},
   ) {
     this.readBuffers = new ByteBudget(options.readBufferBytes ?? READ_BUFFER_BYTES);
@@ -38,6 +40,7 @@ export class UnitHttpController {
     server.route('GET', UNIT_PATH, (request, response, call, match) => this.read(request, response, call, match));
     server.route('POST', /^\/units\/free$/, (request, response, call) => this.free(request, response, call));
     server.route('POST', /^\/units\/list$/, (request, response, call) => this.list(request, response, call));
+    server.route('GET', /^\/scrub$/, async (_request, response) => answerJson(response, 200, this.scrubber.states));
     server.route('GET', STATUS_PATH, async (_request, response, call, match) => {
       answerJson(response, 200, await this.units.status(call, here(match[1])));
     });

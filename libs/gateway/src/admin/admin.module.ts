@@ -1,24 +1,27 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { AccountController } from './account.http-controller.js';
+import type { Request, Response } from 'express';
 import { ADMIN_PORTS, type AdminPorts } from './admin-ports.js';
+import { ADMIN_ROUTES } from './admin-routes.js';
 import { AdminGuard } from './authentication/admin-guard.js';
+import { refuseUnknownMethods } from './known-methods.js';
+import { openApiDocument } from './open-api.js';
 import { ProblemFilter } from './problem-filter.js';
-import { StoreController } from './store.http-controller.js';
-import { TokenController } from './token.http-controller.js';
+import { controllerOf } from './routes-controller.js';
 
 const BODY_BYTES_MAX = 128 * 1024;
 const HEADER_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+const DESCRIPTION_PATH = '/openapi.json';
 
-/** Tokens, health, metrics, status, traces and the administration of identities, as REST. */
+/** Everything of the admin port as REST: see `ADMIN_ROUTES`. */
 @Module({})
 export class AdminModule {
   static forRoot(ports: AdminPorts): DynamicModule {
     return {
       module: AdminModule,
-      controllers: [TokenController, StoreController, AccountController],
+      controllers: [controllerOf(ADMIN_ROUTES)],
       providers: [
         { provide: ADMIN_PORTS, useValue: ports },
         { provide: APP_GUARD, useClass: AdminGuard },
@@ -37,10 +40,15 @@ export async function createAdminApp(ports: AdminPorts): Promise<NestExpressAppl
     abortOnError: false,
     forceCloseConnections: true,
   });
-  // Compressed bodies are refused: what is small on the wire may be large in memory.
-  app.useBodyParser('json', { limit: BODY_BYTES_MAX, inflate: false });
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(refuseUnknownMethods([...ADMIN_ROUTES, { path: DESCRIPTION_PATH, method: 'GET' }]));
+  // Compressed bodies are refused: what is small on the wire may be large in memory.
+  app.useBodyParser('json', { limit: BODY_BYTES_MAX, inflate: false });
+  const description = JSON.stringify(openApiDocument());
+  app.use(DESCRIPTION_PATH, (_request: Request, response: Response) => {
+    response.type('application/json').send(description);
+  });
   const server = app.getHttpServer();
   server.headersTimeout = HEADER_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -4,6 +4,9 @@ import { HoldfastError } from '@holdfast/contracts';
 import { toClientError } from '@holdfast/s3-protocol';
 import { log } from '@holdfast/service-host';
 
+/** S3 says 503 to who asks too often; HTTP has a status of its own for it. */
+export const TOO_MANY_REQUESTS = 429;
+
 interface Problem {
   readonly type: 'about:blank';
   readonly title: string;
@@ -17,27 +20,29 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
-    // Who is turned away for trying too often could fill the log with it.
-    if (problem.status >= 500 && problem.title !== 'SlowDown') log.error('an administrative request failed', { error });
+    if (problem.status >= 500) log.error('an administrative request failed', { error });
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+    sendProblem(response, problem);
   }
 }
 
-function problemOf(error: unknown): Problem {
-  const type = 'about:blank';
+export function sendProblem(response: Response, { title, status, detail }: Omit<Problem, 'type'>): void {
+  const problem: Problem = { type: 'about:blank', title, status, detail };
+  response.status(status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+function problemOf(error: unknown): Omit<Problem, 'type'> {
   if (!(error instanceof HoldfastError)) {
     const status = statusOf(error);
     if (status !== undefined)
       return {
-        type,
         title: status === 404 ? 'NotFound' : 'InvalidRequest',
         status,
         detail: 'The request is not acceptable.',
       };
   }
   const { code, status, message } = toClientError(error);
-  return { type, title: code, status, detail: message };
+  return { title: code, status: code === 'SlowDown' ? TOO_MANY_REQUESTS : status, detail: message };
 }
 
 /** What the framework and its body parser refuse by themselves: unknown paths, malformed JSON, encodings. */

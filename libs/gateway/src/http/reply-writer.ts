@@ -14,6 +14,8 @@ export interface Channel {
   readonly raw: IncomingMessage;
   readonly out: ServerResponse;
   readonly requestId: string;
+  /** The bucket that the Host names. */
+  readonly hostBucket?: string;
   /** Absent when the request was refused before its headers were understood: the connection ends with the answer. */
   readonly body?: RequestBody;
   /** The connection ends with this answer. */
@@ -73,6 +75,8 @@ export class ReplyWriter {
   private head(channel: Channel, reply: Reply, mustClose: boolean): string[] {
     const head = reply.headers.slice();
     head.push('x-amz-request-id', channel.requestId, 'x-amz-id-2', this.hostId, 'Server', 'Holdfast');
+    // A stored page is somebody's upload: no browser guesses its type, nor runs its scripts at the address of the store.
+    head.push('X-Content-Type-Options', 'nosniff', 'Content-Security-Policy', 'sandbox');
     if (mustClose) head.push('Connection', 'close');
     return head;
   }

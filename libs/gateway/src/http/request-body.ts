@@ -12,6 +12,8 @@ export class RequestBody {
   private ended = false;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
+  /** Of a body that was taken as a whole, the end of its message. */
+  private tail: Promise<void> | undefined;
   private receivedBytes = 0;
   private waitedMs = 0;
 
@@ -20,6 +22,10 @@ export class RequestBody {
     private readonly out: ServerResponse,
     private readonly limits: HttpLimits,
     private readonly awaitsContinue: boolean,
+    /** Content-Length; undefined for a body that ends where its chunks end. */
+    private readonly announcedBytes: number | undefined,
+    /** Aborted with the error to answer, when what comes turns out to have two readings. */
+    private readonly framing?: AbortSignal,
   ) {}
 
   /** False when the client was never asked for the body that it holds back. */
@@ -37,7 +43,7 @@ export class RequestBody {
     return this.receivedBytes;
   }
 
-  /** @throws HoldfastError IncompleteBody (the client went away), RequestTimeout (it sends too slowly) */
+  /** @throws HoldfastError IncompleteBody (the client went away), RequestTimeout (it sends too slowly), InvalidRequest (framing) */
   async *chunks(): AsyncGenerator<Buffer, void, undefined> {
     this.begin();
     for (;;) {
@@ -47,7 +53,7 @@ export class RequestBody {
         continue;
       }
       if (this.failure !== undefined) throw this.failure;
-      if (this.ended) return;
+      if (this.ended) return this.tail;
       await this.more();
     }
   }
@@ -56,23 +62,55 @@ export class RequestBody {
     if (this.begun) throw new HoldfastError('InternalError', 'a request body is read once');
     this.begun = true;
     if (this.awaitsContinue) this.out.writeContinue();
-    const settle = (): void => {
-      this.wake?.();
-      this.wake = undefined;
+    this.watchFraming();
+    const isHere = this.raw.readableLength > 0 && this.raw.readableLength === this.announcedBytes;
+    if (isHere && !this.raw.destroyed) this.takeWhole();
+    else this.listen();
+  }
+
+  private watchFraming(): void {
+    const { framing } = this;
+    if (framing === undefined) return;
+    const ambiguous = (): void => {
+      this.failure ??= framing.reason as Error;
+      this.settle();
     };
+    if (framing.aborted) ambiguous();
+    else framing.addEventListener('abort', ambiguous);
+  }
+
+  private settle(): void {
+    this.wake?.();
+    this.wake = undefined;
+  }
+
+  /** A small body comes with its head: all of it is here before anybody asks for it. */
+  private takeWhole(): void {
+    const whole = this.raw.read() as Buffer;
+    this.receivedBytes = whole.length;
+    this.queue.push(whole);
+    this.tail = new Promise((resolve) => {
+      this.raw.once('end', resolve);
+      this.raw.once('close', resolve);
+    });
+    this.ended = true;
+    this.raw.resume();
+  }
+
+  private listen(): void {
     this.raw.on('data', (chunk: Buffer) => {
       this.receivedBytes += chunk.length;
       this.queue.push(chunk);
       this.raw.pause();
-      settle();
+      this.settle();
     });
     this.raw.once('end', () => {
       this.ended = true;
-      settle();
+      this.settle();
     });
     const gone = (): void => {
       if (!this.ended) this.failure ??= new HoldfastError('IncompleteBody');
-      settle();
+      this.settle();
     };
     this.raw.once('error', gone);
     this.raw.once('close', gone);

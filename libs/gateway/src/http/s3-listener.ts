@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { systemClock, type Clock } from '@holdfast/stdx';
 import {
@@ -9,25 +7,30 @@ import {
   LIMITS,
   newRequestId,
   type Identity,
+  type IdentityAdministration,
   type Metadata,
   type ObjectData,
   type TraceLog,
 } from '@holdfast/contracts';
-import { encodeError } from '@holdfast/s3-protocol';
-import { log } from '@holdfast/service-host';
+import { bucketOfHost, encodeError, readStrictHead, type StrictHead } from '@holdfast/s3-protocol';
+import { ByteBudget, log, StrictHttpServer, TrustedProxies, type EdgeCall } from '@holdfast/service-host';
 import { HTTP_LIMITS, type EdgeAuthenticator, type GatewayOptions, type HttpLimits } from '../gateway-options.js';
 import { Authenticator } from '../pipeline/authentication/authenticator.js';
-import { OwnedBuckets } from '../pipeline/owned-buckets.js';
+import { BucketAccess } from '../pipeline/bucket-access.js';
+import { BucketCors } from '../pipeline/bucket-cors.js';
+import { DecisionLog } from '../pipeline/decision-log.js';
 import { pathOf, Pipeline } from '../pipeline/pipeline.js';
 import { RequestMetrics } from '../pipeline/request-metrics.js';
+import { COPY_MEMORY_BYTES } from '../streams/copied-body.js';
 import { healthReply } from './health-endpoints.js';
 import { ReplyWriter, type Channel } from './reply-writer.js';
 import { RequestBody } from './request-body.js';
-import { readStrictHead, type StrictHead } from './strict-profile.js';
 
-/** The three services that an S3 request needs, and the log of its steps. */
+/** The services that an S3 request needs, what requests of IAM's own protocol need, and the log of their steps. */
 export interface GatewayPorts {
   readonly identity: Identity;
+  /** Without it there is no IAM protocol at this endpoint. */
+  readonly administration?: IdentityAdministration;
   readonly metadata: Metadata;
   readonly data: ObjectData;
   readonly trace: TraceLog;
@@ -37,28 +40,24 @@ export interface GatewayPorts {
 const DRAIN_MS = 10_000;
 const DRAIN_POLL_MS = 20;
 const CLOSE_MAX_MS = 5000;
-const PIPELINED_MAX = 64;
-const CLIENT_ERRORS: Readonly<Record<string, HoldfastError>> = {
-  HPE_HEADER_OVERFLOW: new HoldfastError('RequestHeaderSectionTooLarge'),
-  HPE_INVALID_EOF_STATE: new HoldfastError('IncompleteBody'),
-  ERR_HTTP_REQUEST_TIMEOUT: new HoldfastError('RequestTimeout'),
-};
+/** What a load balancer adds to the head of a request. */
+const HOP_HEADERS_BYTES_MAX = 1024;
+const NO_PROXIES = new TrustedProxies([]);
 
 /** Owns the HTTP server of the S3 port. Everything that is no health check is an S3 request. */
 @Injectable()
 export class S3Listener implements OnApplicationShutdown {
   readonly metrics = new RequestMetrics();
-  private readonly server: Server;
+  readonly decisions = new DecisionLog();
+  private readonly http: StrictHttpServer;
+  private readonly trustedProxies: TrustedProxies;
   private readonly limits: HttpLimits;
   private readonly hostId = randomBytes(24).toString('base64');
   private readonly writer: ReplyWriter;
   private readonly pipeline: Pipeline;
   private readonly edge: EdgeAuthenticator | undefined;
   private readonly isReady: () => Promise<boolean>;
-  /** The youngest answer of each connection. */
-  private readonly answers = new WeakMap<Duplex, ServerResponse>();
-  /** How many requests of a connection wait for the answer to an earlier one. */
-  private readonly waiting = new WeakMap<Duplex, number>();
+  private readonly domains: readonly string[];
   private readonly drainMs: number;
   private draining = false;
   private drained: Promise<void> | undefined;
@@ -71,27 +70,34 @@ export class S3Listener implements OnApplicationShutdown {
     this.writer = new ReplyWriter(this.hostId, this.limits);
     const clock = ports.clock ?? systemClock;
     const region = options.region ?? 'us-east-1';
-    const buckets = new OwnedBuckets(ports.metadata, clock);
-    const services = { ...ports, clock, region, limits: this.limits, buckets };
+    const buckets = new BucketAccess(ports.metadata, ports.identity, clock);
+    const copyMemory = new ByteBudget(COPY_MEMORY_BYTES);
+    const cors = new BucketCors(ports.metadata, clock);
+    const services = { ...ports, clock, region, limits: this.limits, buckets, cors, copyMemory };
     const authenticator = new Authenticator(region, clock, options.signatureV2);
-    this.pipeline = new Pipeline(services, authenticator, this.writer, this.metrics, this.hostId);
-    this.server = this.makeServer();
+    this.pipeline = new Pipeline(services, authenticator, this.writer, this.metrics, this.decisions, this.hostId);
+    this.domains = options.domains ?? [];
+    this.trustedProxies = options.trustedProxies ?? NO_PROXIES;
+    this.http = new StrictHttpServer({
+      limits: { ...this.limits, trustedProxies: this.trustedProxies },
+      headerBytesMax: LIMITS.headerBytesMax + (this.edge === undefined ? 0 : HOP_HEADERS_BYTES_MAX),
+      onRequest: (raw, out, framing) => void this.onRequest(raw, out, framing),
+      encodeRefusal: (error, requestId) => {
+        const { status, body } = encodeError(error, { resource: '', requestId, hostId: this.hostId });
+        return { status, contentType: 'application/xml', body };
+      },
+      isWhole: (out) => this.writer.isWhole(out),
+    });
   }
 
   /** Resolves with the port that was taken. Rejects when it is in use. */
   listen(port: number, host = '127.0.0.1'): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(port, host, () => {
-        this.server.off('error', reject);
-        resolve((this.server.address() as AddressInfo).port);
-      });
-    });
+    return this.http.listen(port, host);
   }
 
   /** Listening, and not draining. */
   get takesRequests(): boolean {
-    return this.server.listening && !this.draining;
+    return this.http.server.listening && !this.draining;
   }
 
   /**
@@ -110,15 +116,15 @@ export class S3Listener implements OnApplicationShutdown {
     while (this.metrics.inflightCount > 0 && performance.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    if (this.server.listening) this.server.close();
-    this.server.closeIdleConnections();
+    if (this.http.server.listening) this.http.server.close();
+    this.http.server.closeIdleConnections();
   }
 
   /** Takes no more connections and closes those that are open. */
   async close(): Promise<void> {
     this.draining = true;
-    if (this.server.listening) this.server.close();
-    this.server.closeAllConnections();
+    if (this.http.server.listening) this.http.server.close();
+    this.http.server.closeAllConnections();
     // `close` calls back only once, and a drain may have called it before.
     const untilMs = performance.now() + CLOSE_MAX_MS;
     while ((await this.connectionCount()) > 0 && performance.now() < untilMs) {
@@ -128,7 +134,7 @@ export class S3Listener implements OnApplicationShutdown {
 
   private connectionCount(): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+      this.http.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
     });
   }
 
@@ -137,81 +143,49 @@ export class S3Listener implements OnApplicationShutdown {
     await this.close();
   }
 
-  private makeServer(): Server {
-    const { headerTimeoutMs, keepAliveTimeoutMs } = this.limits;
-    const server = createServer({
-      maxHeaderSize: LIMITS.headerBytesMax,
-      headersTimeout: headerTimeoutMs,
-      // A long upload is no fault: its rate is watched instead.
-      requestTimeout: 0,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.min(2000, headerTimeoutMs),
-      insecureHTTPParser: false,
-      requireHostHeader: false,
-      noDelay: true,
-    });
-    // With a maximum Node drops the headers beyond it in silence; they are counted instead.
-    server.maxHeadersCount = 0;
-    // A client may close its own side once it has asked: without this Node would drop the answer. Not in the types of Node.
-    Object.assign(server, { httpAllowHalfOpen: true });
-    const onRequest = (raw: IncomingMessage, out: ServerResponse): void => void this.onRequest(raw, out);
-    server.on('request', onRequest);
-    server.on('checkContinue', onRequest);
-    server.on('checkExpectation', onRequest);
-    server.on('connect', (_raw, socket) => refuseConnection(socket, new HoldfastError('MethodNotAllowed')));
-    server.on('upgrade', (_raw, socket) =>
-      refuseConnection(socket, new HoldfastError('InvalidRequest', 'Upgrade is not offered.')),
-    );
-    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.onClientError(error, socket));
-    server.on('dropRequest', (_raw, socket: Socket) => socket.destroy());
-    return server;
-  }
-
-  private async onRequest(raw: IncomingMessage, out: ServerResponse): Promise<void> {
+  private async onRequest(raw: IncomingMessage, out: ServerResponse, framing?: AbortSignal): Promise<void> {
     let head: StrictHead;
-    const previous = this.answers.get(raw.socket);
-    this.answers.set(raw.socket, out);
-    if (previous !== undefined && !previous.writableFinished && !(await this.turn(raw.socket, previous))) return;
+    let passedOn: EdgeCall | undefined;
+    let hostBucket: string | undefined;
     try {
       head = readStrictHead(raw);
+      hostBucket = bucketOfHost(head.headers.get('host'), this.domains);
+      passedOn = head.claimsInternal ? this.ofLoadBalancer(raw) : undefined;
     } catch (error) {
       await this.pipeline.refuse({ raw, out, requestId: newRequestId(), closing: true }, error);
       return;
     }
-    const passedOn = head.claimsInternal ? this.requestIdOfEdge(raw) : undefined;
-    const requestId = passedOn ?? newRequestId();
-    const body = new RequestBody(raw, out, this.limits, head.awaitsContinue);
-    const channel: Channel = { raw, out, requestId, body, closing: false };
-    const health = healthReply(raw.method ?? '', raw.url ?? '', async () => !this.draining && (await this.isReady()));
+    const requestId = passedOn?.requestId ?? newRequestId();
+    const sourceIp =
+      passedOn?.clientAddress ??
+      this.trustedProxies.clientAddress(raw.socket.remoteAddress, head.headers.joined('x-forwarded-for'));
+    const announced = head.headers.get('content-length');
+    const announcedBytes = announced === undefined ? undefined : Number(announced);
+    const body = new RequestBody(raw, out, this.limits, head.awaitsContinue, announcedBytes, framing);
+    const channel: Channel = { raw, out, requestId, hostBucket, body, closing: false };
+    // Below the host of a bucket every path is a key.
+    const isReady = async (): Promise<boolean> => !this.draining && (await this.isReady());
+    const health = hostBucket === undefined ? healthReply(raw.method ?? '', raw.url ?? '', isReady) : undefined;
     if (health !== undefined) await this.writer.write(channel, await health);
     else if (head.expectationRefused) await this.refuseExpectation(channel);
-    else await this.pipeline.handle({ ...channel, body, headers: head.headers, isEdge: passedOn === undefined });
+    else {
+      const isEdge = passedOn === undefined;
+      await this.pipeline.handle({ ...channel, body, headers: head.headers, sourceIp, isEdge });
+    }
   }
 
   /**
-   * Requests that a client sends before it has its answers are served one after the other: a client must not hold the memory
-   * of a hundred answers with one connection that it does not read. False when the connection is given up; without an end of
-   * the previous answer (the connection is gone) it never resolves, and nothing keeps it.
+   * What the load balancer says of a request. A listener without one in front is the edge: internal headers mean nothing there.
+   * Behind one they only come from it, and whoever pretends to be it is refused.
+   * @throws HoldfastError AccessDenied
    */
-  private async turn(socket: Duplex, previous: ServerResponse): Promise<boolean> {
-    const waiting = (this.waiting.get(socket) ?? 0) + 1;
-    this.waiting.set(socket, waiting);
-    if (waiting > PIPELINED_MAX) {
-      socket.destroy();
-      return false;
-    }
-    await new Promise<void>((resolve) => previous.once('finish', resolve));
-    this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1);
-    return !socket.destroyed;
-  }
-
-  /** The id that the load balancer gave the request; undefined when the headers only pretend to come from it. */
-  private requestIdOfEdge(raw: IncomingMessage): string | undefined {
+  private ofLoadBalancer(raw: IncomingMessage): EdgeCall | undefined {
+    if (this.edge === undefined) return undefined;
     try {
-      return this.edge?.acceptHttp(raw.method ?? '', raw.url ?? '', raw.headers).requestId;
+      return this.edge.acceptEdge(raw.method ?? '', raw.url ?? '', raw.headers);
     } catch (error) {
-      log.warn('headers of the cluster without its code were ignored', { error, from: raw.socket.remoteAddress });
-      return undefined;
+      log.warn('headers of the cluster without its code were refused', { error, from: raw.socket.remoteAddress });
+      throw new HoldfastError('AccessDenied');
     }
   }
 
@@ -224,45 +198,4 @@ export class S3Listener implements OnApplicationShutdown {
     const headers = ['Content-Type', 'application/xml'];
     await this.writer.write({ ...channel, closing: true }, { status: 417, headers, body });
   }
-
-  private onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const youngest = this.answers.get(socket);
-    if (youngest !== undefined && !youngest.writableFinished && youngest.req.complete) {
-      // All of that request had come: what follows it is at fault, and its answer is the last one.
-      // The rest is read and dropped: a socket that is closed with unread bytes in it takes the answer away again.
-      if (youngest.shouldKeepAlive) youngest.once('finish', () => socket.end(() => socket.destroy()));
-      youngest.shouldKeepAlive = false;
-      return;
-    }
-    // One that waits behind another answer has no socket yet.
-    const waits = youngest?.socket === null && !youngest.writableFinished;
-    if (youngest === undefined || youngest.writableFinished || !(youngest.headersSent || waits)) {
-      const invalid = new HoldfastError('InvalidRequest', 'The request is no valid HTTP/1.1.');
-      refuseConnection(socket, CLIENT_ERRORS[error.code ?? ''] ?? invalid);
-    } else if (!waits && this.writer.isWhole(youngest)) {
-      // All of the answer was handed over: it may arrive, and ends the connection.
-      socket.end(() => socket.destroy());
-    } else {
-      // Bytes written by hand would land in the middle of an answer.
-      socket.destroy();
-    }
-  }
-}
-
-/** For bytes that are no request: the parser has given up, so the answer is written by hand and the connection ends. */
-function refuseConnection(socket: Duplex, error: HoldfastError): void {
-  const requestId = newRequestId();
-  const { status, body } = encodeError(error, { resource: '', requestId });
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Content-Type: application/xml',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `x-amz-request-id: ${requestId}`,
-    'Server: Holdfast',
-    `Date: ${new Date().toUTCString()}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  socket.once('finish', () => socket.destroy());
 }

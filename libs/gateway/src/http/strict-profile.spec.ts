@@ -7,9 +7,13 @@ const ports = new InMemoryPorts();
 const { accessKeyId } = ports.memoryIdentity.addAccount('main');
 const bearer = `Authorization: Bearer ${ports.memoryIdentity.tokenOf(accessKeyId)}`;
 const edge = {
-  acceptHttp: (_method: string, _path: string, headers: Record<string, unknown>) => {
+  acceptEdge: (_method: string, _path: string, headers: Record<string, unknown>) => {
     if (headers['x-holdfast-code'] !== 'right') throw new HoldfastError('Unauthenticated');
-    return { requestId: 'FEEDFACE00000001', deadline: { leftMs: () => 1, passed: false } as never };
+    return {
+      requestId: 'FEEDFACE00000001',
+      clientAddress: '192.0.2.1',
+      deadline: { leftMs: () => 1, passed: false } as never,
+    };
   },
 };
 const listener = new S3Listener(ports, {
@@ -114,7 +118,7 @@ describe('Expect', () => {
     expect(refused.status).toBe(403);
     expect(refused.head.toLowerCase()).toContain('connection: close');
     expect(await connection.closed()).toBe(true);
-    expect(ports.backendCalls).toEqual([]);
+    expect(ports.backendCalls).toEqual(['metadata.findBucket']);
   });
 
   it('refuses a length over 5 GiB without asking for the body', async () => {
@@ -228,11 +232,13 @@ describe('the connection', () => {
     const headers = ['x-holdfast-call: 1', 'x-holdfast-code: right'];
     const passedOn = await answerTo(request('GET /bucket HTTP/1.1', bearer, ...headers));
     expect(passedOn.head).toContain('x-amz-request-id: FEEDFACE00000001');
+    ports.forgetCalls();
     const pretended = await answerTo(
       request('GET /bucket HTTP/1.1', bearer, 'x-holdfast-call: 1', 'x-holdfast-code: wrong'),
     );
-    expect(pretended.status).toBe(200);
+    expect(pretended.status).toBe(403);
     expect(pretended.head).not.toContain('FEEDFACE');
+    expect(ports.calls).toEqual([]);
   });
 });
 

@@ -1,66 +1,90 @@
-import { HoldfastError, newId, type BucketRecord, type PartInfo, type WriteConditions } from '@holdfast/contracts';
+import { HoldfastError, newId, type BucketRecord, type ChecksumType, type WriteConditions } from '@holdfast/contracts';
 import {
+  checksumTypeOf,
+  claimedObjectChecksum,
   COMPLETE_BODY_MAX_BYTES,
   decodeCompleteMultipartUpload,
   encodeCompleteMultipartUpload,
-  requestedChecksum,
-  type CompletePart,
 } from '@holdfast/s3-protocol';
 import type { Exchange } from '../pipeline/exchange.js';
-import { defineOperation } from '../pipeline/operation.js';
+import { defineOperation, resourceOf } from '../pipeline/operation.js';
 import { xmlReply } from '../pipeline/reply.js';
-import type { BodyPlan } from '../streams/body-plan.js';
-import { documentPlan, readDocument } from '../streams/document-body.js';
-import { uploadIdArgument } from './request-arguments.js';
+import { planDocumentAboutObject, type BodyPlan } from '../streams/body-plan.js';
+import { readDocument } from '../streams/document-body.js';
+import {
+  checkCompletion,
+  etagOfParts,
+  verifyClaimed,
+  type CheckedCompletion,
+  type ObjectClaims,
+} from './completion-checks.js';
+import { sizeHeader, uploadIdArgument } from './request-arguments.js';
+import { namedChecksums } from './stored-checksums.js';
 import { refuseUnservedFeatures } from './unserved-features.js';
-import { findOwnUpload, noSuchUpload } from './upload-access.js';
-import { writeConditionsOf } from './write-conditions.js';
+import { noSuchUpload } from './upload-access.js';
+import { matchChecks, writeConditionsOf } from './write-conditions.js';
 
 interface CompleteInput {
   readonly uploadId: string;
   readonly conditions: WriteConditions;
+  readonly claims: ObjectClaims;
+  readonly sizeBytes?: number;
   readonly plan: BodyPlan;
 }
 
 interface CompleteOutput {
   readonly etag: string;
   readonly versionId?: string;
+  readonly checksums: Readonly<Record<string, string>>;
+  readonly checksumType?: ChecksumType;
 }
-
-const PARTS_PAGE = 1000;
 
 export const completeMultipartUpload = defineOperation<CompleteInput, CompleteOutput>({
   name: 'CompleteMultipartUpload',
-  decode(exchange) {
-    const { headers, sent, target } = exchange.request;
+  access: (request, row) => ({
+    required: [{ action: row.action, resource: resourceOf(request) }, ...matchChecks(request)],
+  }),
+  decode({ request, grant }) {
+    const { headers, sent, target } = request;
     refuseUnservedFeatures(headers);
-    // Here the header is about the object, not about the document that is sent.
-    if (requestedChecksum(sent) !== undefined) {
-      throw new HoldfastError('NotImplemented', 'Checksums of a whole multipart object are not implemented.');
-    }
-    const uploadId = uploadIdArgument(target.query);
-    return { uploadId, conditions: writeConditionsOf(headers), plan: documentPlan(exchange, COMPLETE_BODY_MAX_BYTES) };
+    return {
+      uploadId: uploadIdArgument(target.query),
+      conditions: writeConditionsOf(headers),
+      claims: { checksum: claimedObjectChecksum(headers), type: checksumTypeOf(headers) },
+      sizeBytes: sizeHeader(headers, 'x-amz-mp-object-size'),
+      plan: planDocumentAboutObject(sent, grant.payload, COMPLETE_BODY_MAX_BYTES),
+    };
   },
-  async handle({ uploadId, conditions, plan }, exchange) {
+  async handle({ uploadId, conditions, claims, sizeBytes, plan }, exchange) {
     const parts = decodeCompleteMultipartUpload(await readDocument(exchange, plan));
     for (let index = 1; index < parts.length; index += 1) {
       if (parts[index].partNumber <= parts[index - 1].partNumber) throw new HoldfastError('InvalidPartOrder');
     }
-    const { buckets } = exchange.services;
+    const { buckets, clock } = exchange.services;
     const bucket = await buckets.current(exchange);
-    const upload = await findOwnUpload(exchange, bucket, uploadId);
-    // Without an open upload this may be a repeated Complete, whose result metadata still knows.
-    if (upload !== undefined) await verifyPartChecksums(parts, bucket, uploadId, exchange);
-    const versionId = newId(exchange.services.clock.nowMs());
-    const answer = await complete(bucket, { uploadId, versionId, parts, conditions }, exchange);
-    if (answer.outcome !== 'bucket-changed') return answeredOf(answer, uploadId, exchange);
-    const fresh = await buckets.current(exchange);
-    return answeredOf(await complete(fresh, { uploadId, versionId, parts, conditions }, exchange), uploadId, exchange);
+    const checked = await checkCompletion(exchange, bucket, uploadId, parts, claims);
+    const completion: Completion = { uploadId, versionId: newId(clock.nowMs()), checked, conditions, sizeBytes };
+    let answer = await complete(bucket, completion, exchange);
+    if (answer.outcome === 'bucket-changed') {
+      answer = await complete(await buckets.current(exchange), completion, exchange);
+    }
+    const output = answeredOf(answer, uploadId, exchange);
+    // A repeated Complete is told what the first one made; naming other parts it would take the answer for theirs.
+    if (output.etag !== etagOfParts(parts)) throw new HoldfastError('InvalidPart');
+    verifyClaimed(claims, output);
+    return output;
   },
-  encode({ etag, versionId }, exchange) {
+  encode({ etag, versionId, checksums, checksumType }, exchange) {
     const { request, bucketName, key } = exchange;
     const location = `http://${request.headers.get('host') ?? ''}${request.target.rawPath}`;
-    const document = encodeCompleteMultipartUpload({ location, bucket: bucketName, key, etag });
+    const document = encodeCompleteMultipartUpload({
+      location,
+      bucket: bucketName,
+      key,
+      etag,
+      checksums: namedChecksums(checksums),
+      ...(checksumType === undefined ? {} : { checksumType }),
+    });
     return xmlReply(document, 200, versionId === undefined ? [] : ['x-amz-version-id', versionId]);
   },
 });
@@ -68,17 +92,19 @@ export const completeMultipartUpload = defineOperation<CompleteInput, CompleteOu
 interface Completion {
   readonly uploadId: string;
   readonly versionId: string;
-  readonly parts: readonly CompletePart[];
+  readonly checked: CheckedCompletion;
   readonly conditions: WriteConditions;
+  readonly sizeBytes?: number;
 }
 
-function complete(bucket: BucketRecord, { parts, ...completion }: Completion, exchange: Exchange) {
+function complete(bucket: BucketRecord, { checked, sizeBytes, ...completion }: Completion, exchange: Exchange) {
   return exchange.services.metadata.completeUpload(exchange.controlCall(), {
     ...completion,
+    ...checked,
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
     bucketId: bucket.bucketId,
     bucketRevision: bucket.revision,
     key: exchange.key,
-    parts: parts.map(({ partNumber, etag }) => ({ partNumber, etag: etag.slice(0, 128) })),
   });
 }
 
@@ -88,9 +114,11 @@ function answeredOf(
   exchange: Exchange,
 ): CompleteOutput {
   switch (answer.outcome) {
-    case 'completed':
-      if (answer.etag === undefined) throw new HoldfastError('InternalError');
-      return { etag: answer.etag, versionId: answer.isNull === true ? undefined : answer.versionId };
+    case 'completed': {
+      const { etag, versionId, isNull, checksums = {}, checksumType } = answer;
+      if (etag === undefined) throw new HoldfastError('InternalError');
+      return { etag, versionId: isNull === true ? undefined : versionId, checksums, checksumType };
+    }
     case 'no-upload':
       return noSuchUpload(uploadId);
     case 'invalid-part':
@@ -99,6 +127,11 @@ function answeredOf(
       throw new HoldfastError('InvalidPartOrder');
     case 'part-too-small':
       throw new HoldfastError('EntityTooSmall');
+    case 'size-mismatch':
+      throw new HoldfastError(
+        'InvalidRequest',
+        "The provided 'x-amz-mp-object-size' header does not match what was computed.",
+      );
     case 'precondition-failed':
       throw new HoldfastError('PreconditionFailed');
     case 'no-such-key':
@@ -108,33 +141,5 @@ function answeredOf(
     case 'bucket-changed':
     case 'late':
       throw new HoldfastError('ServiceUnavailable');
-  }
-}
-
-/** Checksums that the client repeats for its parts must be those that were verified when the parts came. */
-async function verifyPartChecksums(
-  parts: readonly CompletePart[],
-  bucket: BucketRecord,
-  uploadId: string,
-  exchange: Exchange,
-): Promise<void> {
-  const claimed = parts.filter((part) => Object.keys(part.checksums).length > 0);
-  if (claimed.length === 0) return;
-  const stored = new Map<number, PartInfo>();
-  const { metadata } = exchange.services;
-  const reference = { bucketId: bucket.bucketId, key: exchange.key, uploadId };
-  let afterPart = claimed[0].partNumber - 1;
-  for (let more = true; more;) {
-    const page = await metadata.listParts(exchange.controlCall(), { ...reference, afterPart, limit: PARTS_PAGE });
-    for (const part of page.parts) stored.set(part.partNumber, part);
-    afterPart = page.parts.at(-1)?.partNumber ?? afterPart;
-    more = page.truncated && page.parts.length > 0;
-  }
-  for (const { partNumber, checksums } of claimed) {
-    const held = stored.get(partNumber)?.checksums ?? {};
-    for (const [algorithm, value] of Object.entries(checksums)) {
-      if (held[algorithm.toLowerCase()] !== value)
-        throw new HoldfastError('InvalidPart', undefined, { PartNumber: String(partNumber) });
-    }
   }
 }

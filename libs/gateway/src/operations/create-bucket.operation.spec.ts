@@ -81,6 +81,18 @@ describe('what a creation may say', () => {
     expect(ports.backendCalls).toEqual(status === 200 ? ['metadata.createBucket'] : []);
   });
 
+  it.each([
+    ['nothing', undefined, ''],
+    ['its region', located('us-east-1'), ''],
+    ['the name that every region answers to', located('default'), 'default'],
+  ])('is what its location is told by afterwards: %s', async (what, body, location) => {
+    const name = `located-${what.length}`;
+    await create(name, body);
+    const answer = await fetch(`${endpoint}/${name}?location`, { headers: { authorization } });
+    const [, told = ''] = /<LocationConstraint[^>]*>([^<]*)</.exec(await answer.text()) ?? [];
+    expect(told).toBe(location);
+  });
+
   it('refuses what is not served, by its name', async () => {
     expect(await create('locked', undefined, { 'x-amz-bucket-object-lock-enabled': 'true' })).toMatchObject({
       status: 501,

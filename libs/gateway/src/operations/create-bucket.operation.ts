@@ -35,6 +35,7 @@ export const createBucket = defineOperation<BodyPlan, void>({
       name,
       accountId,
       arrivedAtMs: exchange.request.arrivedAtMs,
+      ...(locationConstraint === ANY_REGION ? { location: ANY_REGION } : {}),
     });
     if (outcome === 'created') return;
     if (bucket.accountId !== accountId) throw new HoldfastError('BucketAlreadyExists', undefined, { BucketName: name });

@@ -1,28 +1,32 @@
 import { HoldfastError, newId, type ObjectAttributes } from '@holdfast/contracts';
 import {
-  checksumAlgorithmOf,
   encodeInitiateMultipartUpload,
   extractObjectHeaders,
-  type ChecksumAlgorithm,
+  type TagSet,
+  uploadChecksumOf,
+  type UploadChecksum,
 } from '@holdfast/s3-protocol';
-import { defineOperation } from '../pipeline/operation.js';
+import { defineOperation, resourceOf } from '../pipeline/operation.js';
 import { xmlReply } from '../pipeline/reply.js';
 import { onOwnBucket } from './own-bucket.js';
 import { definedOnly } from './object-attributes.js';
+import { taggingChecks, tagsOf } from './request-tags.js';
+import { storedUploadChecksum } from './stored-checksums.js';
 import { refuseUnservedFeatures, storageClassOf } from './unserved-features.js';
 
 interface CreateUploadInput {
   readonly attributes: ObjectAttributes;
-  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly tags?: TagSet;
+  readonly checksum?: UploadChecksum;
 }
 
 export const createMultipartUpload = defineOperation<CreateUploadInput, string>({
   name: 'CreateMultipartUpload',
+  access: (request, row) => ({
+    required: [{ action: row.action, resource: resourceOf(request) }, ...taggingChecks(request)],
+  }),
   decode({ request: { headers } }) {
     refuseUnservedFeatures(headers);
-    if (headers.get('x-amz-checksum-type')?.toUpperCase() === 'FULL_OBJECT') {
-      throw new HoldfastError('NotImplemented', 'Checksums of a whole multipart object are not implemented.');
-    }
     const { standard, user } = extractObjectHeaders(headers);
     return {
       attributes: {
@@ -31,10 +35,11 @@ export const createMultipartUpload = defineOperation<CreateUploadInput, string>(
         storageClass: storageClassOf(headers),
         checksums: {},
       },
-      checksumAlgorithm: checksumAlgorithmOf(headers, 'x-amz-checksum-algorithm'),
+      ...tagsOf(headers),
+      checksum: uploadChecksumOf(headers),
     };
   },
-  async handle({ attributes }, exchange) {
+  async handle({ attributes, tags, checksum }, exchange) {
     const { services, caller, key } = exchange;
     const uploadId = newId(services.clock.nowMs());
     const { outcome } = await onOwnBucket(exchange, ({ bucketId }) =>
@@ -43,6 +48,8 @@ export const createMultipartUpload = defineOperation<CreateUploadInput, string>(
         key,
         uploadId,
         attributes,
+        ...(checksum === undefined ? {} : { checksum: storedUploadChecksum(checksum) }),
+        ...(tags === undefined ? {} : { tags }),
         accountId: caller.accountId,
         initiatorArn: caller.arn,
       }),
@@ -51,8 +58,11 @@ export const createMultipartUpload = defineOperation<CreateUploadInput, string>(
       throw new HoldfastError('NoSuchBucket', undefined, { BucketName: exchange.bucketName });
     return uploadId;
   },
-  encode(uploadId, exchange, { checksumAlgorithm }) {
-    const echoed = checksumAlgorithm === undefined ? [] : ['x-amz-checksum-algorithm', checksumAlgorithm];
+  encode(uploadId, exchange, { checksum }) {
+    const echoed =
+      checksum === undefined
+        ? []
+        : ['x-amz-checksum-algorithm', checksum.algorithm, 'x-amz-checksum-type', checksum.type];
     const document = encodeInitiateMultipartUpload({ bucket: exchange.bucketName, key: exchange.key, uploadId });
     return xmlReply(document, 200, echoed);
   },

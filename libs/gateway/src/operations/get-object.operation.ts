@@ -1,15 +1,15 @@
-import { HoldfastError } from '@holdfast/contracts';
 import { defineOperation } from '../pipeline/operation.js';
 import type { Reply } from '../pipeline/reply.js';
-import { objectBytes } from './object-bytes.js';
+import { objectBytes } from '../streams/object-bytes.js';
 import {
   decodeObjectRead,
   findObject,
   objectReadAccess,
+  tagCountHeader,
   type FoundObject,
   type ObjectReadInput,
 } from './object-lookup.js';
-import { objectHeaders, stateHeaders } from './object-reply-headers.js';
+import { checksumHeaders, objectHeaders, stateHeaders } from './object-reply-headers.js';
 import type { Exchange } from '../pipeline/exchange.js';
 
 const ASK_METADATA_STEP = 5;
@@ -18,23 +18,14 @@ const ASK_DATA_STEP = 7;
 export const getObject = defineOperation<ObjectReadInput, FoundObject>({
   name: 'GetObject',
   access: objectReadAccess,
-  decode(exchange) {
-    const input = decodeObjectRead(exchange);
-    if (Object.keys(input.overrides).length > 0 && exchange.caller.kind === 'anonymous') {
-      throw new HoldfastError(
-        'InvalidRequest',
-        'Request specific response headers cannot be used for anonymous requests.',
-      );
-    }
-    return input;
-  },
+  decode: decodeObjectRead,
   handle(input, exchange) {
     exchange.step(ASK_METADATA_STEP);
     return findObject(input, exchange);
   },
   encode(found, exchange, input) {
     if (found.notModified) return { status: 304, headers: stateHeaders(found.bucket, found.version) };
-    return { ...objectHead(found, input), body: bodyOf(found, exchange) };
+    return { ...objectHead(found, input, exchange), body: bodyOf(found, exchange) };
   },
 });
 
@@ -43,16 +34,21 @@ export const headObject = defineOperation<ObjectReadInput, FoundObject>({
   access: objectReadAccess,
   decode: decodeObjectRead,
   handle: findObject,
-  encode(found, _exchange, input) {
+  encode(found, exchange, input) {
     if (found.notModified) return { status: 304, headers: stateHeaders(found.bucket, found.version) };
-    return { ...objectHead(found, input), headLengthBytes: sizeOf(found) };
+    return { ...objectHead(found, input, exchange), headLengthBytes: sizeOf(found) };
   },
 });
 
-function objectHead(found: FoundObject, input: ObjectReadInput): Reply {
-  const { bucket, version, range } = found;
-  // A checksum of the whole beside a part of the bytes would only fail its verification.
+function objectHead(found: FoundObject, input: ObjectReadInput, exchange: Exchange): Reply {
+  const { bucket, version, range, part } = found;
+  // A checksum of the whole beside some of the bytes would only fail its verification.
   const headers = objectHeaders(bucket, version, input.overrides, input.withChecksums && range === undefined);
+  if (part !== undefined) {
+    if (part.partsCount !== undefined) headers.push('x-amz-mp-parts-count', String(part.partsCount));
+    if (input.withChecksums) headers.push(...checksumHeaders(part.checksums));
+  }
+  headers.push(...tagCountHeader(version, exchange));
   if (range === undefined) return { status: 200, headers };
   headers.push('Content-Range', `bytes ${range.first}-${range.last}/${version.sizeBytes}`);
   return { status: 206, headers };

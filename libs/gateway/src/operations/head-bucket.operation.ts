@@ -11,11 +11,13 @@ export const headBucket = defineOperation<void, void>({
   encode: (_output, exchange) => emptyReply(200, ['x-amz-bucket-region', exchange.services.region]),
 });
 
-export const getBucketLocation = defineOperation<void, void>({
+/** The location as the maker of the bucket named it. */
+export const getBucketLocation = defineOperation<void, string>({
   name: 'GetBucketLocation',
   decode: () => undefined,
   async handle(_input, exchange) {
-    await exchange.services.buckets.current(exchange);
+    const bucket = await exchange.services.buckets.current(exchange);
+    return bucket.location ?? exchange.services.region;
   },
-  encode: (_output, exchange) => xmlReply(encodeLocationConstraint(exchange.services.region)),
+  encode: (location) => xmlReply(encodeLocationConstraint(location)),
 });

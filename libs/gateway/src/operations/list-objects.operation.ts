@@ -1,31 +1,35 @@
 import { LIMITS, type ObjectList } from '@holdfast/contracts';
-import { CHECKSUM_ALGORITHMS, encodeListBucketV1, encodeListBucketV2, type ListedObject } from '@holdfast/s3-protocol';
+import {
+  CHECKSUM_ALGORITHMS,
+  encodeListBucketV1,
+  encodeListBucketV2,
+  type ListedObject,
+  type XmlOwner,
+} from '@holdfast/s3-protocol';
 import type { Exchange } from '../pipeline/exchange.js';
 import { defineOperation } from '../pipeline/operation.js';
 import { xmlReply } from '../pipeline/reply.js';
+import { ownerOf } from './bucket-owner.js';
 import { decodeListPosition, encodeListPosition, type ListPosition } from './list-position.codec.js';
-import { countArgument, encodingTypeArgument, invalidArgument, textArgument } from './request-arguments.js';
+import { decodePage, markerPosition, type ListPage } from './list-page.js';
+import { invalidArgument, textArgument } from './request-arguments.js';
 
 /** What both versions of the listing read. */
-interface PageInput {
-  readonly prefix: string;
-  readonly delimiter: string;
-  readonly maxKeys: number;
-  readonly urlEncoded: boolean;
+interface ListInput extends ListPage {
   readonly position?: ListPosition;
 }
 
-interface ListV1Input extends PageInput {
+interface ListV1Input extends ListInput {
   readonly marker: string;
 }
 
-interface ListV2Input extends PageInput {
+interface ListV2Input extends ListInput {
   readonly continuationToken?: string;
   readonly startAfter?: string;
   readonly fetchOwner: boolean;
 }
 
-export const listObjects = defineOperation<ListV1Input, ObjectList>({
+export const listObjects = defineOperation<ListV1Input, OwnedList>({
   name: 'ListObjects',
   decode(exchange) {
     const page = decodePage(exchange);
@@ -46,7 +50,7 @@ export const listObjects = defineOperation<ListV1Input, ObjectList>({
   },
 });
 
-export const listObjectsV2 = defineOperation<ListV2Input, ObjectList>({
+export const listObjectsV2 = defineOperation<ListV2Input, OwnedList>({
   name: 'ListObjectsV2',
   decode(exchange) {
     const { query } = exchange.request.target;
@@ -81,26 +85,10 @@ export const listObjectsV2 = defineOperation<ListV2Input, ObjectList>({
   },
 });
 
-function decodePage({ request }: Exchange): PageInput {
-  const { query } = request.target;
-  return {
-    prefix: textArgument(query, 'prefix', LIMITS.keyBytesMax),
-    delimiter: textArgument(query, 'delimiter', LIMITS.keyBytesMax),
-    maxKeys: countArgument(query, 'max-keys', LIMITS.listPageMax),
-    urlEncoded: encodingTypeArgument(query),
-  };
-}
-
-/** A marker that is a common prefix of this very listing stands for all that it stands for: the page before gave it. */
-function markerPosition(marker: string, { prefix, delimiter }: PageInput): ListPosition {
-  const afterKey: ListPosition = { kind: 'key', afterKey: marker };
-  if (delimiter === '' || !marker.startsWith(prefix)) return afterKey;
-  const at = marker.indexOf(delimiter, prefix.length);
-  return at >= 0 && at + delimiter.length === marker.length ? { kind: 'prefix', afterPrefix: marker } : afterKey;
-}
+type OwnedList = ObjectList & { readonly owner: XmlOwner };
 
 /** The answer brings the bucket: its owner is checked before anything of the page is shown. */
-async function readPage(input: PageInput, exchange: Exchange): Promise<ObjectList> {
+async function readPage(input: ListInput, exchange: Exchange): Promise<OwnedList> {
   const { metadata, buckets } = exchange.services;
   const { position } = input;
   const list = await metadata.listObjects(exchange.controlCall(), {
@@ -111,14 +99,13 @@ async function readPage(input: PageInput, exchange: Exchange): Promise<ObjectLis
     ...(position?.kind === 'key' ? { afterKey: position.afterKey } : {}),
     ...(position?.kind === 'prefix' ? { afterPrefix: position.afterPrefix } : {}),
   });
-  buckets.check(exchange, list.bucket);
+  const owner = await ownerOf(exchange, await buckets.check(exchange, list.bucket));
   // Asked for nothing, a page is complete: there is no last key to go on from.
-  return input.maxKeys === 0 ? { ...list, entries: [], truncated: false } : list;
+  return input.maxKeys === 0 ? { ...list, owner, entries: [], truncated: false } : { ...list, owner };
 }
 
-function pageOf(list: ObjectList, input: PageInput, exchange: Exchange, withOwner: boolean) {
-  const { canonicalId, displayName } = exchange.caller;
-  const owner = withOwner ? { owner: { id: canonicalId, displayName } } : {};
+function pageOf(list: OwnedList, input: ListInput, exchange: Exchange, withOwner: boolean) {
+  const owner = withOwner ? { owner: list.owner } : {};
   const objects: ListedObject[] = [];
   const commonPrefixes: string[] = [];
   for (const entry of list.entries) {

@@ -1,8 +1,10 @@
 import { LIMITS, type PartInfo } from '@holdfast/contracts';
-import { CHECKSUM_ALGORITHMS, encodeListParts, type ChecksumAlgorithm } from '@holdfast/s3-protocol';
+import { encodeListParts, type UploadChecksum, type XmlOwner } from '@holdfast/s3-protocol';
 import { defineOperation } from '../pipeline/operation.js';
 import { xmlReply } from '../pipeline/reply.js';
+import { ownerOf } from './bucket-owner.js';
 import { countArgument, encodingTypeArgument, uploadIdArgument } from './request-arguments.js';
+import { namedChecksums, uploadChecksumFrom } from './stored-checksums.js';
 import { noSuchUpload, requireOwnUpload } from './upload-access.js';
 
 interface ListPartsInput {
@@ -12,8 +14,10 @@ interface ListPartsInput {
 }
 
 interface ListPartsOutput {
+  readonly owner: XmlOwner;
   readonly storageClass: string;
   readonly initiatorArn: string;
+  readonly checksum?: UploadChecksum;
   readonly parts: readonly PartInfo[];
   readonly truncated: boolean;
 }
@@ -42,22 +46,25 @@ export const listParts = defineOperation<ListPartsInput, ListPartsOutput>({
     });
     if (!page.found) noSuchUpload(uploadId);
     const { attributes, initiatorArn } = upload;
-    return { storageClass: attributes.storageClass, initiatorArn, parts: page.parts, truncated: page.truncated };
+    const checksum = uploadChecksumFrom(upload.checksum);
+    const { parts, truncated } = page;
+    const owner = await ownerOf(exchange, bucket);
+    return { owner, storageClass: attributes.storageClass, initiatorArn, checksum, parts, truncated };
   },
-  encode({ storageClass, initiatorArn, parts, truncated }, exchange, { uploadId, marker, maxParts }) {
-    const { canonicalId, displayName } = exchange.caller;
+  encode({ owner, storageClass, initiatorArn, checksum, parts, truncated }, exchange, { uploadId, marker, maxParts }) {
     const last = parts.at(-1);
     return xmlReply(
       encodeListParts({
         bucket: exchange.bucketName,
         key: exchange.key,
         uploadId,
-        owner: { id: canonicalId, displayName },
-        initiator: { id: initiatorArn, displayName: initiatorArn.slice(initiatorArn.lastIndexOf('/') + 1) },
+        owner,
+        initiator: initiatorOf(initiatorArn),
         storageClass,
         partNumberMarker: marker,
         maxParts,
         isTruncated: truncated,
+        ...(checksum === undefined ? {} : { checksumAlgorithm: checksum.algorithm, checksumType: checksum.type }),
         ...(last === undefined ? {} : { nextPartNumberMarker: last.partNumber }),
         parts: parts.map(({ checksums, ...part }) => ({ ...part, checksums: namedChecksums(checksums) })),
       }),
@@ -65,11 +72,7 @@ export const listParts = defineOperation<ListPartsInput, ListPartsOutput>({
   },
 });
 
-function namedChecksums(stored: Readonly<Record<string, string>>): Partial<Record<ChecksumAlgorithm, string>> {
-  const named: Partial<Record<ChecksumAlgorithm, string>> = {};
-  for (const algorithm of CHECKSUM_ALGORITHMS) {
-    const value = stored[algorithm.toLowerCase()];
-    if (value !== undefined) named[algorithm] = value;
-  }
-  return named;
+/** The principal that began an upload, as S3 shows it. */
+export function initiatorOf(initiatorArn: string): XmlOwner {
+  return { id: initiatorArn, displayName: initiatorArn.slice(initiatorArn.lastIndexOf('/') + 1) };
 }

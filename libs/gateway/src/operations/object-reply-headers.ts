@@ -1,5 +1,4 @@
-import type { BucketRecord, ObjectVersion } from '@holdfast/contracts';
-import { NULL_VERSION } from '@holdfast/contracts';
+import { NULL_VERSION, type BucketRecord, type ChecksumType, type ObjectVersion } from '@holdfast/contracts';
 
 const HEADER_SPELLING: Readonly<Record<string, string>> = {
   'content-type': 'Content-Type',
@@ -24,7 +23,10 @@ export function stateHeaders(bucket: BucketRecord, version: ObjectVersion): stri
 }
 
 /** An unversioned bucket shows no version id. */
-export function shownVersionId(bucket: BucketRecord, version: ObjectVersion): string | undefined {
+export function shownVersionId(
+  bucket: BucketRecord,
+  version: Pick<ObjectVersion, 'isNull' | 'versionId'>,
+): string | undefined {
   if (!version.isNull) return version.versionId;
   return bucket.versioning === 'unversioned' ? undefined : NULL_VERSION;
 }
@@ -51,7 +53,7 @@ export function objectHeaders(
   for (const name in attributes.userMetadata) headers.push(`x-amz-meta-${name}`, attributes.userMetadata[name]);
   if (attributes.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', attributes.storageClass);
   if (version.replication !== 'none') headers.push('x-amz-replication-status', version.replication.toUpperCase());
-  if (withChecksums) headers.push(...objectChecksumHeaders(attributes.checksums));
+  if (withChecksums) headers.push(...objectChecksumHeaders(attributes.checksums, attributes.checksumType));
   return headers;
 }
 
@@ -62,8 +64,11 @@ export function checksumHeaders(checksums: Readonly<Record<string, string>>): st
   return headers;
 }
 
-/** The same where the values are of a whole object, which S3 says in a header of its own. */
-export function objectChecksumHeaders(checksums: Readonly<Record<string, string>>): string[] {
+/** The same with what the values are of, which S3 says of objects in a header of its own. */
+export function objectChecksumHeaders(
+  checksums: Readonly<Record<string, string>>,
+  type: ChecksumType = 'FULL_OBJECT',
+): string[] {
   const headers = checksumHeaders(checksums);
-  return headers.length === 0 ? headers : [...headers, 'x-amz-checksum-type', 'FULL_OBJECT'];
+  return headers.length === 0 ? headers : [...headers, 'x-amz-checksum-type', type];
 }

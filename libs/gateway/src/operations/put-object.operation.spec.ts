@@ -53,7 +53,7 @@ describe('seed-1.1: what the headers say is read first, and held against the bod
     ['x-amz-server-side-encryption', 'AES256'],
     ['x-amz-server-side-encryption-customer-algorithm', 'AES256'],
     ['x-amz-object-lock-mode', 'GOVERNANCE'],
-    ['x-amz-tagging', 'a=b'],
+    ['x-amz-if-match-size', '5'],
     ['x-amz-grant-read', 'id="x"'],
     ['x-amz-acl', 'public-read'],
     ['x-amz-website-redirect-location', '/elsewhere'],

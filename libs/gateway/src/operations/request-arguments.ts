@@ -1,4 +1,4 @@
-import { HoldfastError, isId, NULL_VERSION } from '@holdfast/contracts';
+import { HoldfastError, isId, LIMITS, NULL_VERSION } from '@holdfast/contracts';
 import type { HeaderList, QueryParameters } from '@holdfast/s3-protocol';
 
 /** @throws HoldfastError InvalidArgument naming the parameter */
@@ -44,12 +44,29 @@ export function uploadIdArgument(query: QueryParameters): string {
 }
 
 /** @throws HoldfastError InvalidArgument */
+export function partNumberArgument(query: QueryParameters): number {
+  const text = query.get('partNumber') ?? '';
+  const partNumber = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (partNumber >= 1 && partNumber <= LIMITS.partsMax) return partNumber;
+  const message = `Part number must be an integer between 1 and ${LIMITS.partsMax}, inclusive`;
+  return invalidArgument('partNumber', text, message);
+}
+
+/** @throws HoldfastError InvalidArgument */
 export function encodingTypeArgument(query: QueryParameters): boolean {
   const text = query.get('encoding-type');
   if (text === undefined || text === '') return false;
   if (text.toLowerCase() !== 'url')
     invalidArgument('encoding-type', text, 'Invalid Encoding Method specified in Request');
   return true;
+}
+
+/** A number of bytes in a header, or undefined without it. @throws HoldfastError InvalidArgument */
+export function sizeHeader(headers: HeaderList, name: string): number | undefined {
+  const text = headers.get(name);
+  if (text === undefined) return undefined;
+  const sizeBytes = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(sizeBytes) ? sizeBytes : invalidArgument(name, text);
 }
 
 /** True when the caller asked for the stored checksums. */

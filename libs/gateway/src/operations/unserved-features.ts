@@ -4,13 +4,12 @@ import type { HeaderList } from '@holdfast/s3-protocol';
 /** Headers that ask for something that is not served yet. Ignoring one would store an object unlike what was asked for. */
 const UNSERVED_PREFIXES: readonly (readonly [prefix: string, feature: string])[] = [
   ['x-amz-server-side-encryption', 'Server-side encryption'],
+  ['x-amz-copy-source-server-side-encryption', 'Server-side encryption'],
   ['x-amz-object-lock-', 'Object lock'],
   ['x-amz-grant-', 'Granting by ACL headers'],
-  ['x-amz-tagging', 'Tagging'],
   ['x-amz-website-redirect-location', 'Website redirects'],
   ['x-amz-write-offset-bytes', 'Appending'],
   ['x-amz-if-match-', 'Deleting on size or time'],
-  ['x-amz-mp-object-size', 'Declaring the size of a multipart object'],
 ];
 
 const ACCEPTED_ACLS = new Set(['private', 'bucket-owner-full-control']);
@@ -20,12 +19,15 @@ const KNOWN_ACLS = new Set([
 ]);
 const STORAGE_CLASSES = new Set(['STANDARD', 'REDUCED_REDUNDANCY']);
 
-/** @throws HoldfastError NotImplemented by the feature's name, InvalidArgument (an ACL that does not exist) */
-export function refuseUnservedFeatures(headers: HeaderList): void {
+/**
+ * @param served beginnings of names that this operation does serve
+ * @throws HoldfastError NotImplemented by the feature's name, InvalidArgument (an ACL that does not exist)
+ */
+export function refuseUnservedFeatures(headers: HeaderList, ...served: readonly string[]): void {
   for (const name of headers.names()) {
     if (!name.startsWith('x-amz-')) continue;
     for (const [prefix, feature] of UNSERVED_PREFIXES) {
-      if (name.startsWith(prefix)) {
+      if (name.startsWith(prefix) && !served.includes(prefix)) {
         throw new HoldfastError('NotImplemented', `${feature} is not implemented.`, { Header: name });
       }
     }

@@ -108,9 +108,22 @@ async function send(method: string, path: string, options: SendOptions = {}) {
 /** A request of each served operation on the bucket `bucket` and the key `key`. */
 const UPLOAD_ID = newId(0);
 const DELETE_XML = '<Delete><Object><Key>key</Key></Object></Delete>';
+const POLICY = JSON.stringify({
+  Statement: { Effect: 'Deny', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::bucket/closed/*' },
+});
+const OWNERSHIP_XML =
+  '<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>';
+const VERSIONING_XML = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+const TAGGING_XML = '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>';
 const COMPLETE_XML =
   '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>';
-const SERVED: Readonly<Record<keyof typeof OPERATIONS, readonly [method: string, path: string, body?: string]>> = {
+const CORS_XML =
+  '<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule></CORSConfiguration>';
+const formPart = (name: string, value: string): string =>
+  `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const FORM = `${formPart('key', 'key')}${formPart('file', 'new body')}--x--\r\n`;
+type Sent = readonly [method: string, path: string, body?: string, headers?: Record<string, string>];
+const SERVED: Readonly<Record<keyof typeof OPERATIONS, Sent>> = {
   ListBuckets: ['GET', '/'],
   CreateBucket: ['PUT', '/bucket'],
   HeadBucket: ['HEAD', '/bucket'],
@@ -118,18 +131,53 @@ const SERVED: Readonly<Record<keyof typeof OPERATIONS, readonly [method: string,
   GetBucketLocation: ['GET', '/bucket?location'],
   ListObjects: ['GET', '/bucket'],
   ListObjectsV2: ['GET', '/bucket?list-type=2'],
+  ListObjectVersions: ['GET', '/bucket?versions'],
+  GetBucketVersioning: ['GET', '/bucket?versioning'],
+  PutBucketVersioning: ['PUT', '/bucket?versioning', VERSIONING_XML],
+  GetBucketTagging: ['GET', '/bucket?tagging'],
+  PutBucketTagging: ['PUT', '/bucket?tagging', TAGGING_XML],
+  DeleteBucketTagging: ['DELETE', '/bucket?tagging'],
+  GetBucketPolicy: ['GET', '/bucket?policy'],
+  PutBucketPolicy: ['PUT', '/bucket?policy', POLICY],
+  DeleteBucketPolicy: ['DELETE', '/bucket?policy'],
+  GetBucketPolicyStatus: ['GET', '/bucket?policyStatus'],
+  GetPublicAccessBlock: ['GET', '/bucket?publicAccessBlock'],
+  PutPublicAccessBlock: ['PUT', '/bucket?publicAccessBlock', '<PublicAccessBlockConfiguration/>'],
+  DeletePublicAccessBlock: ['DELETE', '/bucket?publicAccessBlock'],
+  GetBucketOwnershipControls: ['GET', '/bucket?ownershipControls'],
+  PutBucketOwnershipControls: ['PUT', '/bucket?ownershipControls', OWNERSHIP_XML],
+  DeleteBucketOwnershipControls: ['DELETE', '/bucket?ownershipControls'],
   DeleteObjects: ['POST', '/bucket?delete', DELETE_XML],
+  OptionsBucket: ['OPTIONS', '/bucket'],
+  OptionsObject: ['OPTIONS', '/bucket/key'],
+  GetBucketCors: ['GET', '/bucket?cors'],
+  PutBucketCors: ['PUT', '/bucket?cors', CORS_XML],
+  DeleteBucketCors: ['DELETE', '/bucket?cors'],
+  PostObject: ['POST', '/bucket', FORM, { 'content-type': 'multipart/form-data; boundary=x' }],
   PutObject: ['PUT', '/bucket/key', 'new body'],
+  CopyObject: ['PUT', '/bucket/copy', undefined, { 'x-amz-copy-source': 'bucket/key' }],
   GetObject: ['GET', '/bucket/key'],
   HeadObject: ['HEAD', '/bucket/key'],
   DeleteObject: ['DELETE', '/bucket/key'],
+  GetObjectTagging: ['GET', '/bucket/key?tagging'],
+  PutObjectTagging: ['PUT', '/bucket/key?tagging', TAGGING_XML],
+  DeleteObjectTagging: ['DELETE', '/bucket/key?tagging'],
   CreateMultipartUpload: ['POST', '/bucket/key?uploads', ''],
   UploadPart: ['PUT', `/bucket/key?partNumber=1&uploadId=${UPLOAD_ID}`, 'part'],
+  UploadPartCopy: [
+    'PUT',
+    `/bucket/key?partNumber=1&uploadId=${UPLOAD_ID}`,
+    undefined,
+    { 'x-amz-copy-source': 'bucket/key' },
+  ],
   CompleteMultipartUpload: ['POST', `/bucket/key?uploadId=${UPLOAD_ID}`, COMPLETE_XML],
   AbortMultipartUpload: ['DELETE', `/bucket/key?uploadId=${UPLOAD_ID}`],
+  ListMultipartUploads: ['GET', '/bucket?uploads'],
+  GetObjectAttributes: ['GET', '/bucket/key?attributes', undefined, { 'x-amz-object-attributes': 'ETag' }],
   ListParts: ['GET', `/bucket/key?uploadId=${UPLOAD_ID}`],
 };
-const OPERATION_CASES = Object.entries(SERVED);
+/** A preflight asks nobody: a browser sends it without any proof. */
+const OPERATION_CASES = Object.entries(SERVED).filter(([, [method]]) => method !== 'OPTIONS');
 const ON_BUCKETS = OPERATION_CASES.filter(([name]) => name !== 'ListBuckets');
 
 describe('the operation table', () => {
@@ -165,22 +213,25 @@ function bodyOf({ method, body }: S3Operation): string | undefined {
 
 describe('seed-3.2: IAM is asked first, and a refusal ends the request there', () => {
   const expectNobodyCalled = (): void => expect(ports.backendCalls).toEqual([]);
+  // The policy of the bucket could still allow: its record says whether there is one.
+  const expectRecordAtMost = (): void =>
+    expect(ports.backendCalls.filter((name) => name !== 'metadata.findBucket')).toEqual([]);
 
-  it.each(OPERATION_CASES)('%s without credentials: 403', async (_name, [method, path, body]) => {
-    expect((await send(method, path, { body })).status).toBe(403);
-    expectNobodyCalled();
+  it.each(OPERATION_CASES)('%s without credentials: 403', async (_name, [method, path, body, named]) => {
+    expect((await send(method, path, { headers: named, body })).status).toBe(403);
+    expectRecordAtMost();
   });
 
-  it.each(OPERATION_CASES)('%s with a forged token: 401', async (_name, [method, path, body]) => {
-    const { status, headers } = await send(method, path, { bearer: 'forged', body });
+  it.each(OPERATION_CASES)('%s with a forged token: 401', async (_name, [method, path, body, named]) => {
+    const { status, headers } = await send(method, path, { headers: named, bearer: 'forged', body });
     expect(status).toBe(401);
     expect(headers.get('www-authenticate')).toBe('Bearer');
     expectNobodyCalled();
   });
 
-  it.each(OPERATION_CASES)('%s with a token that has ended: 401', async (_name, [method, path, body]) => {
+  it.each(OPERATION_CASES)('%s with a token that has ended: 401', async (_name, [method, path, body, named]) => {
     const bearer = ports.memoryIdentity.tokenOf(main.accessKeyId, 0);
-    expect((await send(method, path, { bearer, body })).status).toBe(401);
+    expect((await send(method, path, { headers: named, bearer, body })).status).toBe(401);
     expectNobodyCalled();
   });
 
@@ -194,8 +245,13 @@ describe('seed-3.2: IAM is asked first, and a refusal ends the request there', (
 
   it.each(OPERATION_CASES)(
     '%s with a wrong signature: 403 SignatureDoesNotMatch',
-    async (_name, [method, path, body]) => {
-      const answer = await send(method, path, { keys: main, body, tamper: { signature: '0'.repeat(64) } });
+    async (_name, [method, path, body, named]) => {
+      const answer = await send(method, path, {
+        headers: named,
+        keys: main,
+        body,
+        tamper: { signature: '0'.repeat(64) },
+      });
       expect(answer.status).toBe(403);
       if (method !== 'HEAD') expect(answer.code).toBe('SignatureDoesNotMatch');
       expectNobodyCalled();
@@ -224,8 +280,8 @@ describe('seed-3.2: IAM is asked first, and a refusal ends the request there', (
 
   it.each(ON_BUCKETS.filter(([name]) => name !== 'DeleteObjects'))(
     '%s under an explicit deny: 403 AccessDenied',
-    async (_name, [method, path, body]) => {
-      const answer = await send(method, path, { keys: denied, body });
+    async (_name, [method, path, body, named]) => {
+      const answer = await send(method, path, { headers: named, keys: denied, body });
       expect(answer.status).toBe(403);
       if (method !== 'HEAD') expect(answer.code).toBe('AccessDenied');
       expectNobodyCalled();
@@ -234,9 +290,9 @@ describe('seed-3.2: IAM is asked first, and a refusal ends the request there', (
 
   it.each(OPERATION_CASES.filter(([name]) => name !== 'DeleteObjects'))(
     '%s without an allow: 403 AccessDenied',
-    async (_name, [method, path, body]) => {
-      expect((await send(method, path, { keys: powerless, body })).status).toBe(403);
-      expectNobodyCalled();
+    async (_name, [method, path, body, named]) => {
+      expect((await send(method, path, { headers: named, keys: powerless, body })).status).toBe(403);
+      expectRecordAtMost();
     },
   );
 
@@ -257,7 +313,7 @@ describe('seed-3.19: what a caller may not read it does not get, nor learn of', 
   it('GET without permission is 403 without a data call', async () => {
     expect((await send('GET', '/bucket/key', { keys: denied })).code).toBe('AccessDenied');
     expect((await send('GET', '/bucket/key', { keys: powerless })).code).toBe('AccessDenied');
-    expect(ports.backendCalls).toEqual([]);
+    expect(ports.backendCalls).toEqual(['metadata.findBucket']);
   });
 
   it('a missing key is 404 to those who may list, and 403 to others', async () => {
@@ -265,6 +321,30 @@ describe('seed-3.19: what a caller may not read it does not get, nor learn of', 
     expect((await send('GET', '/bucket/none', { keys: reader })).code).toBe('AccessDenied');
     expect((await send('HEAD', '/bucket/none', { keys: reader })).status).toBe(403);
     expect((await send('GET', '/bucket/key', { keys: reader })).text).toBe('the body');
+  });
+
+  it('a delete marker shows itself to those who may list, and looks like a missing key to others', async () => {
+    const status = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+    await send('PUT', '/bucket-of-markers', { keys: main });
+    await send('PUT', '/bucket-of-markers?versioning', { keys: main, body: status });
+    await send('PUT', '/bucket-of-markers/gone', { keys: main, body: 'x' });
+    const marker = await send('DELETE', '/bucket-of-markers/gone', { keys: main });
+    const versionId = marker.headers.get('x-amz-version-id') as string;
+    const blind = ports.memoryIdentity.addUser(accountId, 'blind', {
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:GetObjectTagging'],
+      Resource: '*',
+    });
+    const seen = async (path: string, keys: Keys) => {
+      const { status: answered, code, headers } = await send('GET', path, { keys });
+      return [answered, code, headers.get('x-amz-delete-marker'), headers.get('x-amz-version-id')];
+    };
+    expect(await seen('/bucket-of-markers/gone', main)).toEqual([404, 'NoSuchKey', 'true', versionId]);
+    expect(await seen('/bucket-of-markers/none', main)).toEqual([404, 'NoSuchKey', 'false', null]);
+    expect(await seen('/bucket-of-markers/gone?tagging', main)).toEqual([405, 'MethodNotAllowed', 'true', versionId]);
+    for (const path of ['gone', 'none', 'gone?tagging', 'none?tagging']) {
+      expect(await seen(`/bucket-of-markers/${path}`, blind)).toEqual([403, 'AccessDenied', null, null]);
+    }
   });
 
   it('a version needs a permission of its own', async () => {
@@ -275,10 +355,13 @@ describe('seed-3.19: what a caller may not read it does not get, nor learn of', 
   const foreign = ON_BUCKETS.filter(([name]) => name !== 'CreateBucket');
   it.each(foreign)(
     '%s on the bucket of another account: 403, no object byte read',
-    async (_name, [method, path, body]) => {
-      expect((await send(method, path, { keys: other, body })).status).toBe(403);
+    async (_name, [method, path, body, named]) => {
+      expect((await send(method, path, { headers: named, keys: other, body })).status).toBe(403);
       const reads = ports.backendCalls.filter(
-        (name) => !['metadata.findBucket', 'metadata.findObject', 'metadata.listObjects'].includes(name),
+        (name) =>
+          !['metadata.findBucket', 'metadata.findObject', 'metadata.listObjects', 'metadata.listVersions'].includes(
+            name,
+          ),
       );
       expect(reads).toEqual([]);
       expect((await send('GET', '/bucket/key', { keys: main })).text).toBe('the body');

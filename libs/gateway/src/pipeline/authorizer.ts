@@ -1,16 +1,44 @@
-import { HoldfastError, type CallContext, type Identity, type TraceLog } from '@holdfast/contracts';
-import { chunkSigning } from '@holdfast/s3-protocol';
+import {
+  HoldfastError,
+  type CallContext,
+  type Caller,
+  type ConditionKeys,
+  type Identity,
+  type TraceLog,
+} from '@holdfast/contracts';
+import type { Verdict } from '@holdfast/iam-policy';
+import { chunkSigning, type S3Operation } from '@holdfast/s3-protocol';
+import { AccessJudgement, withTagState } from './access-judgement.js';
 import type { Claim } from './authentication/authenticator.js';
-import type { Grant } from './exchange.js';
+import type { Exchange, Grant } from './exchange.js';
 import type { AccessQuestion } from './operation.js';
 
 /** Step 3 of each flow of the seed: the API service asks IAM. */
 const ASK_IAM_STEP = 3;
 
+const ANONYMOUS: Caller = {
+  kind: 'anonymous',
+  accountId: '',
+  canonicalId: '',
+  displayName: '',
+  userName: '',
+  arn: '',
+  userId: '',
+};
+
+/** For what asks for no permission at all. */
+export const NOBODY: Grant = {
+  caller: ANONYMOUS,
+  access: new AccessJudgement(ANONYMOUS, {}, [], [], 0),
+  asked: [],
+  payload: { kind: 'unsigned' },
+};
+
 /**
- * allowIdentity: one call to the identity service authenticates the claim and judges all that the operation needs. An
- * explicit deny, or the lack of an allow, ends the request here: neither metadata nor data has been called.
- * @throws HoldfastError AccessDenied, and what `Identity.authorize` throws
+ * allowIdentity: one call to the identity service authenticates the claim and judges all that the operation needs. The grant
+ * may lack an allow that the policy of a bucket can still give; an explicit deny ends the request in the pipeline: neither
+ * metadata nor data has been called.
+ * @throws HoldfastError what `Identity.authorize` throws
  */
 export async function allowIdentity(
   identity: Identity,
@@ -18,27 +46,58 @@ export async function allowIdentity(
   call: CallContext,
   claim: Claim,
   question: AccessQuestion,
+  context: ConditionKeys,
 ): Promise<Grant> {
-  const { required, optional = [] } = question;
+  const { required, optional = [], tellsAbsence } = question;
   trace.step(call, ASK_IAM_STEP, required[0]?.action ?? '');
-  const answer = await identity.authorize(call, { proof: claim.proof, checks: [...required, ...optional] });
-  if (answer.decisions.length !== required.length + optional.length) {
-    throw new HoldfastError('InternalError', 'the identity service left a check unanswered');
-  }
-  // Without bucket policies there is nothing that could let an anonymous caller in, whatever an operation requires.
-  if (answer.caller.kind === 'anonymous') throw new HoldfastError('AccessDenied');
-  for (let index = 0; index < required.length; index += 1) {
-    if (answer.decisions[index] !== 'allow') throw new HoldfastError('AccessDenied');
-  }
-  const grant: Grant = {
-    caller: answer.caller,
-    asked: answer.decisions.slice(required.length),
+  const checks = [...required, ...optional].map(withTagState);
+  const { caller, decisions, reasons, signingKey } = await identity.authorize(call, {
+    proof: claim.proof,
+    checks,
+    context,
+  });
+  const verdicts = pairVerdicts(checks.length, decisions, reasons);
+  const access = new AccessJudgement(caller, context, checks, verdicts, required.length, tellsAbsence);
+  return {
+    caller,
+    access,
+    get asked() {
+      return access.asked;
+    },
     payload: claim.payload,
+    ...signingOf(claim, signingKey),
   };
-  const { payload, credential } = claim;
-  if (payload.kind !== 'chunked' || !payload.signed || credential === undefined) return grant;
-  if (answer.signingKey === undefined) {
+}
+
+/**
+ * Ends here what is denied, and what has no bucket that could allow it. Where identity alone does not allow, the buckets are
+ * heard before the operation begins; where it does, the operation asks them with the record that it reads anyway.
+ * @throws HoldfastError AccessDenied, NoSuchBucket
+ */
+export async function allowResource(exchange: Exchange, row: S3Operation): Promise<void> {
+  const { access } = exchange.grant;
+  if (access.isDenied) throw new HoldfastError('AccessDenied');
+  if (access.isAllowed && exchange.caller.kind !== 'anonymous') return;
+  if (row.level === 'service' || row.name === 'CreateBucket') throw new HoldfastError('AccessDenied');
+  await exchange.services.buckets.admit(exchange);
+}
+
+function signingOf({ payload, credential }: Claim, signingKey: Buffer | undefined): Pick<Grant, 'chunkSigning'> {
+  if (payload.kind !== 'chunked' || !payload.signed || credential === undefined) return {};
+  if (signingKey === undefined) {
     throw new HoldfastError('InternalError', 'the identity service gave no key for signed chunks');
   }
-  return { ...grant, chunkSigning: chunkSigning(credential, answer.signingKey) };
+  return { chunkSigning: chunkSigning(credential, signingKey) };
+}
+
+/** @throws HoldfastError InternalError for an answer that leaves a check out */
+export function pairVerdicts(
+  checkCount: number,
+  decisions: readonly Verdict['decision'][],
+  reasons: readonly Verdict['reason'][],
+): Verdict[] {
+  if (decisions.length !== checkCount || reasons.length !== checkCount) {
+    throw new HoldfastError('InternalError', 'the identity service left a check unanswered');
+  }
+  return decisions.map((decision, index) => ({ decision, reason: reasons[index] }));
 }

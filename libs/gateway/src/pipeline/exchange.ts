@@ -1,3 +1,4 @@
+import type { ByteBudget } from '@holdfast/service-host';
 import { Deadline, type Clock } from '@holdfast/stdx';
 import {
   HoldfastError,
@@ -6,32 +7,46 @@ import {
   type Decision,
   type FlowName,
   type Identity,
+  type IdentityAdministration,
   type Metadata,
   type ObjectData,
   type TraceLog,
 } from '@holdfast/contracts';
 import type { ChunkSigning, PayloadMode } from '@holdfast/s3-protocol';
 import type { HttpLimits } from '../gateway-options.js';
-import type { RequestBody } from '../http/request-body.js';
-import type { OwnedBuckets } from './owned-buckets.js';
+import type { AccessJudgement } from './access-judgement.js';
+import type { BucketAccess } from './bucket-access.js';
+import type { BucketCors } from './bucket-cors.js';
 import type { S3Request } from './request.js';
 
 /** What every operation may use. Made once per process. */
 export interface GatewayServices {
   readonly identity: Identity;
+  /** Without it there is no IAM protocol at this endpoint. */
+  readonly administration?: IdentityAdministration;
   readonly metadata: Metadata;
   readonly data: ObjectData;
   readonly trace: TraceLog;
   readonly clock: Clock;
   readonly region: string;
   readonly limits: HttpLimits;
-  readonly buckets: OwnedBuckets;
+  readonly buckets: BucketAccess;
+  /** Of the bytes of copies on their way. */
+  readonly copyMemory: ByteBudget;
+  readonly cors: BucketCors;
+}
+
+/** The bytes that an operation may read: the body of the request, or the file of a form. */
+export interface BodySource {
+  /** To be called once. */
+  chunks(): AsyncIterable<Buffer>;
 }
 
 /** What authentication and authorisation found out about a request. */
 export interface Grant {
   readonly caller: Caller;
-  /** Answers to the optional checks of the operation, in their order. */
+  readonly access: AccessJudgement;
+  /** Answers to the optional checks of the operation, in their order; final once the bucket was checked. */
   readonly asked: readonly Decision[];
   readonly payload: PayloadMode;
   /** Present for bodies of signed chunks. */
@@ -45,7 +60,7 @@ export class Exchange {
     readonly request: S3Request,
     readonly flow: FlowName | undefined,
     readonly grant: Grant,
-    readonly body: RequestBody,
+    readonly body: BodySource,
   ) {}
 
   get caller(): Caller {

@@ -10,6 +10,11 @@ export interface AccessQuestion {
   readonly required: readonly AccessCheck[];
   /** Asked beside them; the answers stand in `Exchange.asked`. */
   readonly optional?: readonly AccessCheck[];
+  /**
+   * Whether the first optional check, the listing of the key, is enough to learn that the key is missing: no more than a
+   * listing says. `handle` then judges the bucket's record by `BucketAccess.checkAbsence`.
+   */
+  readonly tellsAbsence?: boolean;
 }
 
 /** One S3 operation: what it asks for, what it reads from the request, what it does, what it answers. */
@@ -43,6 +48,13 @@ export function resourceOf(request: S3Request): string {
 /** The bucket that the request names, also where it names a key in it. */
 export function bucketResourceOf(request: S3Request): string {
   return ARN + (request.target.bucket ?? '*');
+}
+
+/** Whether the caller may list the key that the request names: that decides if it may learn that it does not exist. */
+export function listingCheck(request: S3Request): AccessCheck {
+  const { key } = request.target;
+  const keys = key === undefined ? {} : { keys: { 's3:prefix': [key] } };
+  return { action: 's3:ListBucket', resource: bucketResourceOf(request), ...keys };
 }
 
 export function defineOperation<I, O>(steps: OperationSteps<I, O>): Operation {

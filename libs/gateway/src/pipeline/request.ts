@@ -1,11 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import {
   parseRequestTarget,
   resolveOperation,
   type HeaderList,
   type RequestTarget,
   type S3Operation,
+  type UploadForm,
 } from '@holdfast/s3-protocol';
+import type { Arrival } from './pipeline.js';
 
 /** One request as parsed once: the verifier, the router and the operations all read this and nothing else. */
 export interface S3Request {
@@ -22,17 +23,17 @@ export interface S3Request {
   readonly requestId: string;
   /** Wall time of the arrival, before anybody was asked anything. */
   readonly arrivedAtMs: number;
+  /** The client's address: the condition key `aws:SourceIp`. */
+  readonly sourceIp: string;
+  /** Present where the request is a form upload: then `target` has the key, and `headers` and `sent` what its fields say. */
+  readonly form?: UploadForm;
 }
 
 /** @throws HoldfastError InvalidURI, KeyTooLongError, InvalidRequest, InvalidBucketName */
-export function parseRequest(
-  raw: IncomingMessage,
-  headers: HeaderList,
-  requestId: string,
-  arrivedAtMs: number,
-): S3Request {
-  const target = parseRequestTarget(raw.url ?? '');
-  return { method: raw.method ?? '', target, headers, sent: headers, requestId, arrivedAtMs };
+export function parseRequest(arrival: Arrival, arrivedAtMs: number): S3Request {
+  const { raw, headers, requestId, sourceIp, hostBucket } = arrival;
+  const target = parseRequestTarget(raw.url ?? '', hostBucket);
+  return { method: raw.method ?? '', target, headers, sent: headers, requestId, arrivedAtMs, sourceIp };
 }
 
 /** The row of the operation table. @throws HoldfastError MethodNotAllowed, NotImplemented */

@@ -1,15 +1,14 @@
-import { KIB, MIB } from '@holdfast/stdx';
+import { KIB } from '@holdfast/stdx';
 import { HoldfastError } from '@holdfast/contracts';
 import { AwsChunkedDecoder, awsChunkedOptions, verifyChecksum } from '@holdfast/s3-protocol';
 import type { Exchange } from '../pipeline/exchange.js';
-import { digestsOf, InlineBodyDigest, type BodyDigest, type Digests, type DigestPlan } from './body-digest.js';
+import { digestsOf, type Digests, type DigestPlan } from './body-digest.js';
 import type { BodyPlan } from './body-plan.js';
-import { WorkerBodyDigest } from './worker-body-digest.js';
+import type { BodySource } from './object-write.js';
+import { bodyDigestFor } from './worker-body-digest.js';
 
 /** Bodies up to this size are gathered and verified before the first byte goes on. */
 const GATHER_BYTES_MAX = 64 * KIB;
-/** From this size on a body is hashed in a thread of its own. */
-const WORKER_BYTES_MIN = MIB;
 const NO_TRAILERS: ReadonlyMap<string, string> = new Map();
 
 /**
@@ -17,16 +16,22 @@ const NO_TRAILERS: ReadonlyMap<string, string> = new Map();
  * cleanly only when all of it holds; on a mismatch it throws after the last byte, so whoever writes the bytes abandons the
  * write and nothing is committed.
  */
-export class VerifiedBody {
+export class VerifiedBody implements BodySource {
   private readonly digestPlan: DigestPlan;
   private digests: Digests | undefined;
   private refused: unknown;
+  private countedBytes = 0;
 
   constructor(
     private readonly exchange: Exchange,
     private readonly plan: BodyPlan,
   ) {
-    this.digestPlan = { sha256: plan.payload.kind === 'sha256', checksum: plan.checksum?.algorithm };
+    this.digestPlan = { sha256: plan.payload.kind === 'sha256', checksum: plan.checksum?.algorithm ?? plan.computed };
+  }
+
+  /** As announced. */
+  get expectedBytes(): number {
+    return this.plan.sizeBytes;
   }
 
   /** Why the body was refused, when it was: the consumer's own error is a consequence of this one. */
@@ -39,10 +44,15 @@ export class VerifiedBody {
     return this.verified().md5.toString('hex');
   }
 
-  /** The checksum that the client asked to have verified, as it is stored: lower-case algorithm -> base64. */
+  /** Of the bytes that were verified. */
+  get sizeBytes(): number {
+    return this.countedBytes;
+  }
+
+  /** The checksum that was verified or computed, as it is stored: lower-case algorithm -> base64. */
   get checksums(): Record<string, string> {
     const digest = this.verified().checksum;
-    const algorithm = this.plan.checksum?.algorithm;
+    const algorithm = this.digestPlan.checksum;
     return digest === undefined || algorithm === undefined
       ? {}
       : { [algorithm.toLowerCase()]: digest.toString('base64') };
@@ -75,8 +85,7 @@ export class VerifiedBody {
 
   private async *streamed(): AsyncGenerator<Buffer, void, undefined> {
     const { source, trailers } = this.open();
-    const inWorker = this.plan.sizeBytes >= WORKER_BYTES_MIN;
-    const digest: BodyDigest = inWorker ? new WorkerBodyDigest(this.digestPlan) : new InlineBodyDigest(this.digestPlan);
+    const digest = bodyDigestFor(this.plan.sizeBytes, this.digestPlan);
     let digests: Digests | undefined;
     let countedBytes = 0;
     try {
@@ -104,13 +113,22 @@ export class VerifiedBody {
   }
 
   private refuseMoreThanSaid(countedBytes: number): void {
-    if (countedBytes > this.plan.sizeBytes)
-      throw new HoldfastError('InvalidRequest', 'The body is longer than announced.');
+    const { sizeBytes, sizeBytesMin } = this.plan;
+    if (countedBytes <= sizeBytes) return;
+    if (sizeBytesMin === undefined) throw new HoldfastError('InvalidRequest', 'The body is longer than announced.');
+    throw new HoldfastError('EntityTooLarge', undefined, { MaxSizeAllowed: String(sizeBytes) });
   }
 
   private verify(countedBytes: number, digests: Digests, trailers: ReadonlyMap<string, string>): void {
-    const { sizeBytes, payload, contentMd5, checksum } = this.plan;
-    if (countedBytes < sizeBytes) throw new HoldfastError('IncompleteBody');
+    const { sizeBytes, sizeBytesMin, payload, contentMd5, checksum } = this.plan;
+    if (sizeBytesMin === undefined && countedBytes < sizeBytes) throw new HoldfastError('IncompleteBody');
+    if (sizeBytesMin !== undefined && countedBytes < sizeBytesMin) {
+      throw new HoldfastError('EntityTooSmall', undefined, {
+        ProposedSize: String(countedBytes),
+        MinSizeAllowed: String(sizeBytesMin),
+      });
+    }
+    this.countedBytes = countedBytes;
     if (contentMd5 !== undefined && !contentMd5.equals(digests.md5)) {
       throw new HoldfastError('BadDigest', 'The Content-MD5 you specified did not match what we received.');
     }

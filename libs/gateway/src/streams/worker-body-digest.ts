@@ -4,12 +4,20 @@
  */
 import { Worker } from 'node:worker_threads';
 import { createChecksum, type Checksum } from '@holdfast/s3-protocol';
-import type { BodyDigest, Digests, DigestPlan } from './body-digest.js';
+import { InlineBodyDigest, type BodyDigest, type Digests, type DigestPlan } from './body-digest.js';
 
 /** Pieces go over together from this size on: a message costs about as much as hashing 10 KiB. */
 const MESSAGE_BYTES = 256 * 1024;
 /** What one body may have under way to the worker before its sender waits. */
 const AHEAD_BYTES_MAX = 2 * 1024 * 1024;
+
+/** From this size on a body is hashed in a thread of its own. */
+const WORKER_BYTES_MIN = 1024 * 1024;
+
+/** Digests of a body of this size, wherever hashing it costs its request least. */
+export function bodyDigestFor(sizeBytes: number, plan: DigestPlan): BodyDigest {
+  return sizeBytes >= WORKER_BYTES_MIN ? new WorkerBodyDigest(plan) : new InlineBodyDigest(plan);
+}
 
 interface WorkerAnswer {
   readonly id: number;

@@ -15,10 +15,11 @@ function principal(kind: 'root' | 'user', ofFirstAccount: boolean, policies = [a
     displayName: 'd',
     userName: kind === 'user' ? 'u' : '',
     arn: 'a',
+    userId: kind === 'user' ? 'id' : '',
   };
   return { caller, userId: kind === 'user' ? 'id' : '', ofFirstAccount, policies: kind === 'user' ? policies : [] };
 }
-const decide = (who: Principal, action: string, resource: string): string => judge(who, { action, resource });
+const decide = (who: Principal, action: string, resource: string): string => judge(who, { action, resource }).decision;
 
 describe('reach of principals', () => {
   const storeRoot = principal('root', true);
@@ -38,6 +39,8 @@ describe('reach of principals', () => {
     ['IAM:createAccount', `arn:aws:iam::${OWN}:account`, ['allow', 'allow', 'no-allow', 'no-allow']],
     ['iam:ListAccounts', '*', ['allow', 'allow', 'no-allow', 'no-allow']],
     ['holdfast:StopNode', ownUser, ['allow', 'allow', 'no-allow', 'no-allow']],
+    ['holdfast:GetBucket', `arn:aws:holdfast::${OWN}:bucket/b`, ['allow', 'allow', 'allow', 'allow']],
+    ['holdfast:GetBucket', 'arn:aws:holdfast::999999999999:bucket/b', ['allow', 'allow', 'no-allow', 'no-allow']],
   ])('seed-3.3: %s on %s', (action, resource, expected) => {
     expect([storeRoot, storeUser, tenantRoot, tenantUser].map((who) => decide(who, action, resource))).toEqual(
       expected,

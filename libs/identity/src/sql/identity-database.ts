@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
+import { unknownAccount } from '../domain/entity-names.js';
 import { databaseError } from './database-error.js';
 import { IdentitySchema } from './identity-schema.migration.js';
 
@@ -45,6 +46,12 @@ export class IdentityDatabase {
       refuse(error);
       throw databaseError(error);
     }
+  }
+
+  /** Errors: NoSuchEntity. */
+  async requireAccount(accountId: string): Promise<void> {
+    const rows = await this.query('SELECT FROM iam.accounts WHERE account_id = $1', [accountId]);
+    if (rows.length === 0) throw unknownAccount();
   }
 
   /** The number of rows that changed. */

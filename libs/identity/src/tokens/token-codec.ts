@@ -14,14 +14,20 @@ export interface TokenSettings {
   readonly rememberMs: number;
 }
 
-const TOKEN_LENGTH_MAX = 4096;
+/** The policy of a session is part of its token. */
+const TOKEN_LENGTH_MAX = 8192;
 /** A header with anything else (jku, jwk, x5u, x5c, crit …) is refused: keys come from our ring alone. */
 const HEADER_FIELDS = ['alg', 'typ', 'kid'];
+
+interface Verified {
+  readonly claims: TokenClaims;
+  readonly keyId: string;
+}
 
 /** Signs and verifies access tokens: JWT, ES256, keys of the ring alone. */
 export class TokenCodec {
   /** Tokens whose signatures were right, so that a token in use is verified once a second and not at every request. */
-  private readonly verified: FreshCache<TokenClaims>;
+  private readonly verified: FreshCache<Verified>;
 
   constructor(
     private readonly keys: TokenKeyRing,
@@ -31,10 +37,14 @@ export class TokenCodec {
     this.verified = new FreshCache(clock, settings.rememberMs, 1_000, (token) => this.verifyOnce(token));
   }
 
-  async sign(claims: ClaimsPayload): Promise<{ accessToken: string; expiresInSeconds: number }> {
+  /** For `lifetimeSeconds`, or as long as the settings say. */
+  async sign(
+    claims: ClaimsPayload,
+    lifetimeSeconds = this.settings.lifetimeSeconds,
+  ): Promise<{ accessToken: string; expiresInSeconds: number }> {
     const key = await this.keys.signingKey();
     if (key === undefined) throw new HoldfastError('ServiceUnavailable', 'There is no key to sign tokens with.');
-    const { issuer, audience, lifetimeSeconds } = this.settings;
+    const { issuer, audience } = this.settings;
     const iat = Math.floor(this.clock.nowMs() / 1000);
     const payload = { ...claims, iss: issuer, aud: audience, iat, exp: iat + lifetimeSeconds, jti: randomUUID() };
     const accessToken = jwt.sign(payload, key.privateKey, { algorithm: TOKEN_ALGORITHM, keyid: key.keyId });
@@ -44,13 +54,17 @@ export class TokenCodec {
   /** The claims of a token that we have signed and that has not expired. Errors: InvalidToken, ExpiredToken. */
   async verify(token: string): Promise<TokenClaims> {
     if (token.length > TOKEN_LENGTH_MAX) throw new HoldfastError('InvalidToken');
-    const claims = this.verified.peek(token) ?? (await this.verified.get(token));
-    if (claims === undefined) throw new HoldfastError('InvalidToken');
+    const verified = this.verified.peek(token) ?? (await this.verified.get(token));
+    // A key may have been ended since.
+    if (verified === undefined || (await this.keys.findKey(verified.keyId)) === undefined) {
+      throw new HoldfastError('InvalidToken');
+    }
+    const { claims } = verified;
     if (claims.expiresAtSeconds * 1000 <= this.clock.nowMs()) throw new HoldfastError('ExpiredToken');
     return claims;
   }
 
-  private async verifyOnce(token: string): Promise<TokenClaims> {
+  private async verifyOnce(token: string): Promise<Verified> {
     if (!hasOneSpelling(token)) throw new HoldfastError('InvalidToken');
     const key = await this.keys.findKey(keyIdOf(token));
     if (key === undefined) throw new HoldfastError('InvalidToken');
@@ -64,7 +78,7 @@ export class TokenCodec {
     }
     const claims = typeof payload === 'string' ? undefined : decodeClaims(payload);
     if (claims === undefined) throw new HoldfastError('InvalidToken');
-    return claims;
+    return { claims, keyId: key.keyId };
   }
 }
 

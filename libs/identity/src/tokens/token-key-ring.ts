@@ -3,7 +3,7 @@ import type { Clock } from '@holdfast/stdx';
 import { BoundedMap } from '../domain/bounded-map.js';
 import { FreshCache } from '../domain/fresh-cache.js';
 import type { SealingKey } from '../domain/sealing.js';
-import type { IdentityStore, TokenKeyRow } from '../sql/identity-store.js';
+import type { TokenKeyRow, TokenKeyStore } from '../sql/token-key-store.js';
 
 export const TOKEN_ALGORITHM = 'ES256';
 
@@ -15,34 +15,60 @@ export interface TokenKey {
   readonly publicJwk: Readonly<Record<string, unknown>>;
 }
 
+/** A thumbprint: 32 bytes in base64url. */
+const KEY_ID = /^[\w-]{43}$/;
+
 const sealingContext = (keyId: string): string => `token-key:${keyId}`;
 
 /** The keys that sign tokens and verify them, as of at most `lifetimeMs` ago. Only keys of this ring are ever looked up. */
 export class TokenKeyRing {
   private readonly keys: FreshCache<TokenKey[]>;
+  /** Keys that were asked for by name and not among `keys`. */
+  private readonly missed: FreshCache<TokenKey>;
   /** A key never changes, so it is opened once. */
   private readonly opened = new BoundedMap<string, TokenKey>(100);
 
   constructor(
-    private readonly store: Pick<IdentityStore, 'listTokenKeys' | 'addTokenKey'>,
+    private readonly store: Pick<TokenKeyStore, 'list' | 'rotate'>,
     private readonly sealing: SealingKey,
     clock: Clock,
     lifetimeMs: number,
+    /** How long a key that signs no longer is still needed: the longest life of a token. */
+    private readonly keepSeconds: number,
   ) {
+    this.missed = new FreshCache(clock, lifetimeMs, 1_000, async (keyId) => {
+      const row = (await this.store.list()).find((one) => one.key_id === keyId);
+      return row && this.open(row);
+    });
     this.keys = new FreshCache(clock, lifetimeMs, 1, async () =>
-      (await this.store.listTokenKeys()).map((row) => this.open(row)),
+      (await this.store.list()).map((row) => this.open(row)),
     );
   }
 
   /** Makes the first key at the first start; fails where the keys were sealed under another cluster secret. */
   async prepare(): Promise<void> {
-    const rows = await this.store.listTokenKeys();
+    const rows = await this.store.list();
     for (const row of rows) this.open(row);
-    if (rows.length === 0) await this.store.addTokenKey(newTokenKey(this.sealing));
+    if (rows.length === 0) await this.store.rotate(newTokenKey(this.sealing), 0);
   }
 
   async findKey(keyId: string): Promise<TokenKey | undefined> {
-    return (await this.all()).find((key) => key.keyId === keyId);
+    const known = (await this.all()).find((key) => key.keyId === keyId);
+    if (known !== undefined || !KEY_ID.test(keyId)) return known;
+    // Another instance may have rotated a moment ago.
+    return this.missed.peek(keyId) ?? this.missed.get(keyId);
+  }
+
+  /** Makes a new key that signs from now on, in this process at once; others follow within the life of what they remember. */
+  async rotate(endOthers: boolean): Promise<string> {
+    const row = newTokenKey(this.sealing);
+    try {
+      await this.store.rotate(row, endOthers ? 0 : this.keepSeconds);
+    } finally {
+      this.keys.clear();
+      this.missed.clear();
+    }
+    return row.key_id;
   }
 
   /** Undefined when the database lost its keys. */

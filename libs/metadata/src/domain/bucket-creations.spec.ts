@@ -10,6 +10,7 @@ const bucket: BucketRecord = {
   homeSetId: 1,
   profile: { k: 1, m: 1, secondary: false },
   versioning: 'unversioned',
+  configurations: [],
   revision: 1n,
 };
 

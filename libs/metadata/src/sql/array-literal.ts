@@ -30,6 +30,6 @@ export function bytesArray(values: readonly Nullable<string | Buffer>[]): string
 }
 
 /** `bigint[]`, `int[]`, `float8[]`, `boolean[]`: nothing in it needs quotes. */
-export function plainArray(values: readonly (bigint | number | boolean)[]): string {
-  return `{${values.join(',')}}`;
+export function plainArray(values: readonly (bigint | number | boolean | null)[]): string {
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }

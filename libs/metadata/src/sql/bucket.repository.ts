@@ -1,7 +1,16 @@
-import { HoldfastError, type BucketRecord, type CallContext, type RedundancyProfile } from '@holdfast/contracts';
+import {
+  HoldfastError,
+  type BucketRecord,
+  type CallContext,
+  type MetadataMethods,
+  type RedundancyProfile,
+} from '@holdfast/contracts';
 import { prefixEnd } from '../domain/key-order.js';
-import type { MetadataDatabase } from './database.js';
+import { isOutOfTime, type MetadataDatabase, type Statement } from './database.js';
 import { bucketColumns, bucketFromRow } from './record-rows.js';
+
+type Input<K extends keyof MetadataMethods> = Parameters<MetadataMethods[K]>[1];
+type BucketChange = Awaited<ReturnType<MetadataMethods['setVersioning']>>;
 
 const CREATE_ATTEMPTS_MAX = 5;
 
@@ -10,6 +19,7 @@ export interface NewBucket {
   readonly accountId: string;
   readonly homeSetId: number;
   readonly profile: RedundancyProfile;
+  readonly location?: string;
 }
 
 export class BucketRepository {
@@ -25,10 +35,10 @@ export class BucketRepository {
       const made = await this.database.timed('writes', call.deadline.leftMs(), {
         name: 'create_bucket',
         text: `INSERT INTO metadata.bucket AS b (name, account_id, created_at_ms, home_set_id, profile_k, profile_m,
-            profile_secondary, revision)
-          VALUES ($1, $2, metadata.now_ms(), $3, $4, $5, $6, metadata.next_number())
+            profile_secondary, revision, location)
+          VALUES ($1, $2, metadata.now_ms(), $3, $4, $5, $6, metadata.next_number(), $7)
           ON CONFLICT (name) DO NOTHING RETURNING ${bucketColumns('b')}`,
-        values: [bucket.name, bucket.accountId, bucket.homeSetId, k, m, secondary],
+        values: [bucket.name, bucket.accountId, bucket.homeSetId, k, m, secondary, bucket.location ?? null],
       });
       const found = made.length > 0 ? made : await this.rowsByName(bucket.name);
       const record = found.length > 0 ? bucketFromRow(found[0]) : undefined;
@@ -73,12 +83,43 @@ export class BucketRepository {
     return { buckets, truncated: rows.length > query.limit };
   }
 
-  /** What the versioning operation will call. False: no such bucket. */
-  async setVersioning(bucketId: bigint, versioning: BucketRecord['versioning']): Promise<boolean> {
-    const [[done]] = await this.database.query('reads', {
-      text: 'SELECT metadata.set_versioning($1, $2)',
-      values: [bucketId, versioning],
+  setVersioning(call: CallContext, input: Input<'setVersioning'>): Promise<BucketChange> {
+    return this.change(call, (leftMs) => ({
+      name: 'set_versioning',
+      text: 'SELECT outcome, revision FROM metadata.set_versioning($1, $2, $3, $4)',
+      values: [input.bucketId, input.bucketRevision ?? null, input.versioning, leftMs],
+    }));
+  }
+
+  putConfiguration(call: CallContext, input: Input<'putBucketConfiguration'>): Promise<BucketChange> {
+    return this.change(call, (leftMs) => ({
+      name: 'put_bucket_configuration',
+      text: 'SELECT outcome, revision FROM metadata.put_bucket_configuration($1, $2, $3, $4, $5)',
+      values: [input.bucketId, input.bucketRevision ?? null, input.kind, input.document ?? null, leftMs],
+    }));
+  }
+
+  private async change(call: CallContext, statement: (leftMs: number) => Statement): Promise<BucketChange> {
+    const leftMs = call.deadline.leftMs();
+    try {
+      const [[outcome, revision]] = await this.database.timed('writes', leftMs, statement(leftMs));
+      if (outcome !== 'changed') return { outcome: outcome as BucketChange['outcome'] };
+      return { outcome, revision: BigInt(revision as string) };
+    } catch (error) {
+      if (isOutOfTime(error)) return { outcome: 'late' };
+      throw error;
+    }
+  }
+
+  async configuration(input: Input<'bucketConfiguration'>): Promise<{ document?: string; revision: bigint }> {
+    const [row] = await this.database.read('reads', {
+      name: 'bucket_configuration',
+      text: `SELECT b.revision, c.document FROM metadata.bucket b LEFT JOIN metadata.bucket_configuration c
+        ON c.bucket_id = b.bucket_id AND c.kind = $2 WHERE b.bucket_id = $1`,
+      values: [input.bucketId, input.kind],
     });
-    return done as boolean;
+    if (row === undefined) return { revision: 0n };
+    const revision = BigInt(row[0] as string);
+    return row[1] === null ? { revision } : { document: row[1] as string, revision };
   }
 }

@@ -6,6 +6,7 @@ import { bytesArray, plainArray, textArray } from './array-literal.js';
 import type { ClusterMapRepository } from './cluster-map.repository.js';
 import type { MetadataDatabase, Row } from './database.js';
 import { LockingBatcher } from './locking-batcher.js';
+import { tagsText } from './record-rows.js';
 
 const SLOW_LANES = 4;
 /** A map that moves on faster than commits can follow. */
@@ -16,7 +17,8 @@ const RESOLVE_PAUSE_MS = 200;
 const COMMIT_SQL =
   'SELECT item, outcome, sequence, last_modified_ms, is_null, owes FROM metadata.commit_batch(' +
   '$1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], ' +
-  '$10::bytea[], $11::bytea[], $12::bigint[], $13::boolean[], $14::text[], $15::text[], $16::float8[], $17::text[], $18, $19)';
+  '$10::text[], $11::bytea[], $12::bytea[], $13::bigint[], $14::boolean[], $15::text[], $16::text[], $17::float8[], ' +
+  '$18::text[], $19, $20)';
 
 interface CommitItem {
   readonly call: CallContext;
@@ -114,6 +116,7 @@ export class CommitBatcher {
       textArray(inputs.map((input) => input.etag)),
       plainArray(inputs.map((input) => input.written.sizeBytes)),
       textArray(inputs.map((input) => JSON.stringify(input.attributes))),
+      textArray(inputs.map((input) => tagsText(input.tags))),
       textArray(inputs.map((input) => input.attributes.storageClass)),
       textArray(inputs.map((input) => Object.keys(input.attributes.checksums).join(','))),
       bytesArray(inputs.map((input) => input.written.writeId)),

@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/contracts';
 import pg from 'pg';
+import { LineQuery } from './line-query.js';
 
 /**
  * Settings of every session. A plan made for an empty table would scan a full one, and a plan by the values of one call
@@ -81,12 +82,13 @@ export class MetadataDatabase {
   }
 
   /** A statement on a connection of its own that stays open: it leaves at once, without the detours of a pool. */
-  async onLine(line: BatchLine, statement: Statement): Promise<Row[]> {
+  async onLine(line: BatchLine, statement: Statement & { readonly name: string }): Promise<Row[]> {
     const opening = this.lines.get(line) ?? this.openLine(line);
     const client = await opening;
     try {
-      const result = await client.query({ ...statement, values: statement.values as unknown[], rowMode: 'array' });
-      return result.rows as Row[];
+      return await new Promise((resolve, reject) => {
+        client.query(new LineQuery(statement, (error, rows = []) => (error === null ? resolve(rows) : reject(error))));
+      });
     } catch (error) {
       if (isConnectionLoss(error)) this.dropLine(line, opening, client);
       throw error;

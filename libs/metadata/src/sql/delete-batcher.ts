@@ -1,21 +1,21 @@
 import {
-  HoldfastError,
   isId,
   LIMITS,
   newId,
   NULL_VERSION,
   type CallContext,
+  type DeleteConditions,
+  type DeleteOutcome,
   type MetadataMethods,
 } from '@holdfast/contracts';
 import { conditionLists } from '../domain/write-conditions.js';
 import { bytesArray, plainArray, textArray } from './array-literal.js';
-import type { MetadataDatabase } from './database.js';
+import type { MetadataDatabase, Row } from './database.js';
 import { LockingBatcher } from './locking-batcher.js';
 
 const SLOW_LANES = 4;
 
 type DeleteObjects = Parameters<MetadataMethods['deleteObjects']>[1];
-type DeleteOutcome = Awaited<ReturnType<MetadataMethods['deleteObjects']>>['outcomes'][number];
 
 interface DeleteItem {
   readonly call: CallContext;
@@ -24,18 +24,17 @@ interface DeleteItem {
   readonly key: string;
   readonly target: string | null;
   readonly markerId: string;
-  readonly ifMatch: string | null;
+  readonly conditions: DeleteConditions;
 }
 
-type Judged = DeleteOutcome | { readonly outcome: 'bucket-changed' };
-
 const DELETE_SQL =
-  'SELECT item, outcome, marked, existed, owes FROM metadata.delete_batch(' +
-  '$1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::text[], $9, $10)';
+  'SELECT item, outcome, marked, marker_is_null, existed, removed_marker, owes FROM metadata.delete_batch(' +
+  '$1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], $8::bigint[], ' +
+  '$9::float8[], $10::text[], $11, $12)';
 
 /** Deletes of keys and of single versions, batched like commits. */
 export class DeleteBatcher {
-  private readonly batcher: LockingBatcher<DeleteItem, Judged>;
+  private readonly batcher: LockingBatcher<DeleteItem, DeleteOutcome>;
 
   constructor(
     private readonly database: MetadataDatabase,
@@ -46,7 +45,7 @@ export class DeleteBatcher {
       {
         lockName: (item) => `${item.bucketId}/${item.key}`,
         leftMs: (item) => item.call.deadline.leftMs(),
-        late: { outcome: 'late', existed: false },
+        late: { outcome: 'late', existed: false, removedMarker: false },
         send: (items, wait) => this.send(items, wait),
         // A delete can be repeated: nothing to look up.
         resolve: (items) => Promise.resolve(items.map(() => undefined)),
@@ -54,9 +53,9 @@ export class DeleteBatcher {
     );
   }
 
-  /** Errors: OperationAborted when the bucket's configuration is no longer the one of `bucketRevision`; ServiceUnavailable. */
-  async delete(call: CallContext, input: DeleteObjects): Promise<DeleteOutcome[]> {
-    const judged = await Promise.all(
+  /** One outcome per item in their order. Errors: ServiceUnavailable. */
+  delete(call: CallContext, input: DeleteObjects): Promise<DeleteOutcome[]> {
+    return Promise.all(
       input.items.map((item) =>
         this.batcher.submit({
           call,
@@ -65,17 +64,13 @@ export class DeleteBatcher {
           key: item.key,
           target: targetOf(item.versionId),
           markerId: newId(),
-          ifMatch: conditionLists(item.conditions).ifMatch,
+          conditions: item.conditions,
         }),
       ),
     );
-    return judged.map((outcome) => {
-      if (outcome.outcome !== 'bucket-changed') return outcome;
-      throw new HoldfastError('OperationAborted', 'The configuration of the bucket has just changed. Try again.');
-    });
   }
 
-  private async send(items: readonly DeleteItem[], wait: boolean): Promise<(Judged | 'busy')[]> {
+  private async send(items: readonly DeleteItem[], wait: boolean): Promise<(DeleteOutcome | 'busy')[]> {
     const statement = {
       name: 'delete_batch',
       text: DELETE_SQL,
@@ -85,7 +80,9 @@ export class DeleteBatcher {
         textArray(items.map((item) => item.key)),
         textArray(items.map((item) => item.target)),
         bytesArray(items.map((item) => item.markerId)),
-        textArray(items.map((item) => item.ifMatch)),
+        textArray(items.map((item) => conditionLists(item.conditions).ifMatch)),
+        plainArray(items.map((item) => item.conditions.ifModifiedAtSeconds ?? null)),
+        plainArray(items.map((item) => item.conditions.ifSizeBytes ?? null)),
         plainArray(items.map((item) => item.call.deadline.leftMs())),
         textArray(items.map((item) => item.call.requestId)),
         wait,
@@ -95,16 +92,12 @@ export class DeleteBatcher {
     const rows = wait
       ? await this.database.timed('contested', items[0].call.deadline.leftMs(), statement)
       : await this.database.onLine('deletes', statement);
-    const results: (Judged | 'busy')[] = [];
+    const results: (DeleteOutcome | 'busy')[] = [];
     let owed = false;
-    for (const [item, outcome, marked, existed, owes] of rows) {
-      const place = (item as number) - 1;
-      results[place] = judgedFrom(
-        outcome as string,
-        existed as boolean,
-        marked === true ? items[place].markerId : undefined,
-      );
-      owed ||= owes as boolean;
+    for (const row of rows) {
+      const place = (row[0] as number) - 1;
+      results[place] = outcomeFromRow(row, items[place].markerId);
+      owed ||= row[6] as boolean;
     }
     if (owed) this.options.onOwed();
     return results;
@@ -117,11 +110,13 @@ function targetOf(versionId: string | undefined): string | null {
   return versionId === NULL_VERSION || isId(versionId) ? versionId : '';
 }
 
-function judgedFrom(outcome: string, existed: boolean, markerVersionId: string | undefined): Judged | 'busy' {
-  if (outcome === 'busy' || outcome === 'bucket-changed') return outcome === 'busy' ? outcome : { outcome };
+function outcomeFromRow(row: Row, markerId: string): DeleteOutcome | 'busy' {
+  const [, outcome, marked, markerIsNull, existed, removedMarker] = row;
+  if (outcome === 'busy') return outcome;
   return {
     outcome: outcome as DeleteOutcome['outcome'],
-    existed,
-    ...(markerVersionId === undefined ? {} : { markerVersionId }),
+    existed: existed as boolean,
+    removedMarker: removedMarker as boolean,
+    ...(marked === true ? { marker: { versionId: markerId, isNull: markerIsNull as boolean } } : {}),
   };
 }

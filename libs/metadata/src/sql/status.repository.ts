@@ -30,6 +30,37 @@ export class StatusRepository {
     };
   }
 
+  async bucketUsage(bucketIds: readonly bigint[]): Promise<{ bucketId: bigint; objects: number; bytes: number }[]> {
+    const rows = await this.database.read('reads', {
+      name: 'bucket_usage',
+      text: `SELECT held.bucket_id, sum(held.objects), sum(held.bytes) FROM (
+          SELECT u.bucket_id, u.objects, u.bytes FROM metadata.usage u WHERE u.bucket_id = ANY ($1::bigint[])
+          UNION ALL
+          SELECT d.bucket_id, d.objects, d.bytes FROM metadata.usage_delta d WHERE d.bucket_id = ANY ($1::bigint[])
+        ) held GROUP BY held.bucket_id`,
+      values: [`{${bucketIds.join(',')}}`],
+    });
+    return rows.map(([bucketId, objects, bytes]) => ({
+      bucketId: BigInt(bucketId as string),
+      objects: Number(objects),
+      bytes: Number(bytes),
+    }));
+  }
+
+  async accountUsage(accountId: string): Promise<{ buckets: number; objects: number; bytes: number }> {
+    const [[buckets, objects, bytes]] = await this.database.read('reads', {
+      name: 'account_usage',
+      text: `SELECT count(*),
+          coalesce(sum((SELECT sum(u.objects) FROM metadata.usage u WHERE u.bucket_id = b.bucket_id)), 0)
+            + coalesce(sum((SELECT sum(d.objects) FROM metadata.usage_delta d WHERE d.bucket_id = b.bucket_id)), 0),
+          coalesce(sum((SELECT sum(u.bytes) FROM metadata.usage u WHERE u.bucket_id = b.bucket_id)), 0)
+            + coalesce(sum((SELECT sum(d.bytes) FROM metadata.usage_delta d WHERE d.bucket_id = b.bucket_id)), 0)
+        FROM metadata.bucket b WHERE b.account_id = $1`,
+      values: [accountId],
+    });
+    return { buckets: Number(buckets), objects: Number(objects), bytes: Number(bytes) };
+  }
+
   /** Folds usage deltas and forgets results of uploads that nobody may ask for any more. Answers the deltas folded. */
   async tidy(): Promise<number> {
     let folded = 0;

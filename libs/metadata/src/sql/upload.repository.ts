@@ -1,9 +1,11 @@
 import {
   LIMITS,
   type CallContext,
+  type ChecksumType,
   type MetadataMethods,
   type ObjectAttributes,
   type PartInfo,
+  type UploadChecksum,
 } from '@holdfast/contracts';
 import { unpackChunks } from '../domain/chunk-merge.js';
 import { judgeMargin } from '../domain/margin.js';
@@ -11,6 +13,7 @@ import { conditionLists } from '../domain/write-conditions.js';
 import { plainArray, textArray } from './array-literal.js';
 import type { ClusterMapRepository } from './cluster-map.repository.js';
 import { isOutOfTime, type MetadataDatabase } from './database.js';
+import { tagsText } from './record-rows.js';
 
 type Input<K extends keyof MetadataMethods> = Parameters<MetadataMethods[K]>[1];
 type Output<K extends keyof MetadataMethods> = Awaited<ReturnType<MetadataMethods[K]>>;
@@ -38,12 +41,14 @@ export class UploadRepository {
     const leftMs = call.deadline.leftMs();
     const [[outcome]] = await this.database.timed('writes', leftMs, {
       name: 'create_upload',
-      text: 'SELECT metadata.create_upload($1, $2, $3, $4, $5, $6, $7)',
+      text: 'SELECT metadata.create_upload($1, $2, $3, $4, $5, $6, $7, $8, $9)',
       values: [
         input.bucketId,
         input.key,
         bytea(input.uploadId),
         JSON.stringify(input.attributes),
+        tagsText(input.tags),
+        input.checksum === undefined ? null : JSON.stringify(input.checksum),
         input.accountId,
         input.initiatorArn,
         leftMs,
@@ -56,15 +61,16 @@ export class UploadRepository {
     const [row] = await this.database.read('reads', {
       name: 'find_upload',
       text:
-        'SELECT u.attributes, u.account_id, u.initiator_arn, u.created_at_ms FROM metadata.upload u ' +
+        'SELECT u.attributes, u.checksum, u.account_id, u.initiator_arn, u.created_at_ms FROM metadata.upload u ' +
         'WHERE u.bucket_id = $1 AND u.key = $2 AND u.upload_id = $3',
       values: [input.bucketId, input.key, bytea(input.uploadId)],
     });
     if (row === undefined) return {};
-    const [attributes, accountId, initiatorArn, createdAtMs] = row;
+    const [attributes, checksum, accountId, initiatorArn, createdAtMs] = row;
     return {
       upload: {
         attributes: attributes as ObjectAttributes,
+        ...(checksum === null ? {} : { checksum: checksum as UploadChecksum }),
         accountId: accountId as string,
         initiatorArn: initiatorArn as string,
         createdAtMs: Number(createdAtMs),
@@ -161,8 +167,9 @@ export class UploadRepository {
       const [row] = await this.database.timed('writes', leftMs, {
         name: 'complete_upload',
         text:
-          'SELECT outcome, etag, version_id, is_null, last_modified_ms, owes FROM metadata.complete_upload(' +
-          '$1, $2, $3, $4, $5, $6::int[], $7::text[], $8, $9, $10, $11, $12, $13)',
+          'SELECT outcome, etag, version_id, is_null, last_modified_ms, checksums, checksum_type, owes ' +
+          'FROM metadata.complete_upload($1, $2, $3, $4, $5, $6::int[], $7::text[], $8::text[], $9, $10, $11, $12, ' +
+          '$13, $14, $15, $16, $17)',
         values: [
           input.bucketId,
           input.bucketRevision,
@@ -171,6 +178,10 @@ export class UploadRepository {
           bytea(input.versionId),
           plainArray(input.parts.map((part) => part.partNumber)),
           textArray(input.parts.map((part) => part.etag)),
+          textArray(input.parts.map((part) => part.checksum)),
+          JSON.stringify(input.checksums),
+          input.checksumType ?? null,
+          input.sizeBytes ?? null,
           conditions.ifMatch,
           conditions.ifNoneMatch,
           leftMs,
@@ -179,7 +190,7 @@ export class UploadRepository {
           LIMITS.partBytesMin,
         ],
       });
-      const [outcome, etag, versionId, isNull, lastModifiedMs, owes] = row;
+      const [outcome, etag, versionId, isNull, lastModifiedMs, checksums, checksumType, owes] = row;
       if (owes === true) this.options.onOwed();
       if (outcome !== 'completed') return { outcome: outcome as Output<'completeUpload'>['outcome'] };
       return {
@@ -188,6 +199,8 @@ export class UploadRepository {
         versionId: (versionId as Buffer).toString('hex'),
         isNull: isNull as boolean,
         lastModifiedMs: Number(lastModifiedMs),
+        checksums: checksums as Record<string, string>,
+        ...(checksumType === null ? {} : { checksumType: checksumType as ChecksumType }),
       };
     } catch (error) {
       if (isOutOfTime(error)) return { outcome: 'late' };

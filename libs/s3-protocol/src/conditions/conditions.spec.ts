@@ -89,3 +89,8 @@ describe('evaluateWriteConditions', () => {
     expect(parseWriteConditions(HeaderList.from({}))).toEqual({});
   });
 });
+
+it('If-None-Match of a write compares weakly, like one of a read', () => {
+  const conditions = parseWriteConditions(HeaderList.from({ 'if-none-match': 'W/"abc", "x"', 'if-match': 'W/"abc"' }));
+  expect(conditions).toEqual({ ifNoneMatch: ['abc', 'x'], ifMatch: ['W/"abc"'] });
+});

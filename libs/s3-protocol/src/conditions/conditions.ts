@@ -38,6 +38,11 @@ function weakMatch(tags: readonly string[], etag: string): boolean {
   return tags.some((tag) => tag === '*' || tag === etag || tag === `W/"${etag}"`);
 }
 
+/** If-None-Match compares weakly, so that the commit need not know of weak tags. */
+function withoutWeakness(tag: string): string {
+  return /^W\/"(.*)"$/s.exec(tag)?.[1] ?? tag;
+}
+
 /** HTTP dates count seconds. An unreadable date is no condition. */
 function parseSeconds(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
@@ -67,7 +72,7 @@ export function parseWriteConditions(headers: HeaderList): WriteConditions {
   const ifNoneMatch = headers.joined('if-none-match');
   return {
     ...(ifMatch === undefined ? {} : { ifMatch: entityTags(ifMatch) }),
-    ...(ifNoneMatch === undefined ? {} : { ifNoneMatch: entityTags(ifNoneMatch) }),
+    ...(ifNoneMatch === undefined ? {} : { ifNoneMatch: entityTags(ifNoneMatch).map(withoutWeakness) }),
   };
 }
 

@@ -16,6 +16,18 @@ export function headerValueOf(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text that a value is in UTF-8; undefined for bytes that are none. */
+export function textOfHeader(value: string): string | undefined {
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  try {
+    return UTF8.decode(Buffer.from(value, 'latin1'));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A control character would split the header section of an answer, or make it one that cannot be sent: such a value is
  * refused where it enters.

@@ -5,10 +5,9 @@ import type { QueryParameters } from '../target/query-parameters.js';
 import { refuseUnsignedChoice } from './canonical-resource.js';
 import type { QueryV2Credential } from './credential.js';
 import { movedHeadersV2 } from './moved-headers.js';
+import { ACCESS_KEY_MAX_CHARACTERS, BASE64_OF_SHA1 } from './signature-form.js';
 
-const ACCESS_KEY_MAX_CHARACTERS = 128;
 const EPOCH_SECONDS = /^\d{1,12}$/;
-const BASE64_OF_SHA1 = /^[A-Za-z0-9+/]{27}=$/;
 
 /** `Expires` alone is a parameter like any other: only a key or a signature claims to prove something. */
 export function hasPresignedV2(query: QueryParameters): boolean {

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../headers/header-list.js';
-import type { QueryV2Credential } from '../sigv2/credential.js';
+import type { HeaderV2Credential, QueryV2Credential } from '../sigv2/credential.js';
 import type { QueryParameters } from '../target/query-parameters.js';
 
 /** The parts of a request that a signature covers, as they arrived. */
@@ -7,6 +7,8 @@ export interface SignedRequest {
   readonly method: string;
   /** Percent escapes as sent; see `RequestTarget.rawPath`. */
   readonly rawPath: string;
+  /** The bucket that the Host names: Signature Version 2 signs it in front of the path. */
+  readonly hostBucket?: string;
   readonly query: QueryParameters;
   readonly headers: HeaderList;
 }
@@ -55,4 +57,5 @@ export interface QueryV4Credential extends V4Credential {
 export type SigV4Credential = HeaderV4Credential | QueryV4Credential;
 
 /** Who a request says it is from, and by which kind of proof. Decided once; verifier and authoriser use the same value. */
-export type RequestCredential = AnonymousCredential | BearerCredential | SigV4Credential | QueryV2Credential;
+export type RequestCredential =
+  AnonymousCredential | BearerCredential | SigV4Credential | QueryV2Credential | HeaderV2Credential;

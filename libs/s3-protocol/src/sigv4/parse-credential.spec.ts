@@ -112,6 +112,21 @@ describe('parseCredential, the kind', () => {
 });
 
 describe('parseCredential, header', () => {
+  it('what was remembered of one request is judged anew for another scope, header or signature', () => {
+    const first = parseHeader(v4());
+    const again = parseHeader(v4(CREDENTIAL, SIGNED, 'b'.repeat(64)));
+    expect(again).toEqual({ ...first, signature: 'b'.repeat(64) });
+    expect(() => parseCredential(headerRequest(v4()), { region: 'eu-west-1' })).toThrow(
+      code('AuthorizationHeaderMalformed'),
+    );
+    expect(() => parseCredential(headerRequest(v4()), { ...expected, service: 'iam' })).toThrow(
+      code('AuthorizationHeaderMalformed'),
+    );
+    expect(() => parseHeader(v4(), { 'x-amz-acl': 'private' })).toThrow(code('AccessDenied'));
+    expect(() => parseHeader(`${v4()}, Signature=${SIGNATURE}`)).toThrow(code('AuthorizationHeaderMalformed'));
+    expect(() => parseHeader(v4(CREDENTIAL, SIGNED, SIGNATURE.slice(1)))).toThrow(code('SignatureDoesNotMatch'));
+  });
+
   it('reads all parts, with and without spaces, in any order', () => {
     const parsed = parseHeader(v4());
     expect(parsed).toEqual({

@@ -8,6 +8,7 @@ import { HoldfastError, type ErrorName } from '@holdfast/contracts';
 import type { HeaderList } from '../headers/header-list.js';
 import { isHeaderName } from '../headers/header-value.js';
 import type { SignatureV2 } from '../sigv2/credential.js';
+import { parseHeaderV2, splitHeaderV2 } from '../sigv2/parse-header.js';
 import { hasPresignedV2, parsePresignedV2 } from '../sigv2/parse-presigned.js';
 import type { QueryParameters } from '../target/query-parameters.js';
 import type {
@@ -18,12 +19,16 @@ import type {
   SigV4Credential,
 } from './credential.js';
 import { classifyPayload, presignedPayloadHash } from './payload.js';
-import { formatTimestamp, parseTimestamp } from './signing-time.js';
+import { formatTimestamp, headerTimeMs, parseTimestamp } from './signing-time.js';
 
 export interface ExpectedScope {
   readonly region: string;
+  /** Accepted beside it: of a service that has no region. None unless given. */
+  readonly otherRegions?: readonly string[];
   /** `s3` unless given. */
   readonly service?: string;
+  /** SHA-256 of the body that came, in hexadecimal digits: other services than S3 sign it without showing it in a header. */
+  readonly payloadSha256?: string;
   /** `off` unless given. */
   readonly signatureV2?: SignatureV2;
 }
@@ -34,7 +39,6 @@ const PRESIGN_EXPIRES_MAX_SECONDS = 604_800;
 const ACCESS_KEY_MAX_CHARACTERS = 128;
 const SIGNED_HEADERS_MAX = 100;
 const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]{1,16384}=*$/;
-const SIGV2_VALUE = /^[^:\s]+:[A-Za-z0-9+/]+=*$/;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 
 /** @throws HoldfastError as rows XA1 to XA8 and XB1 to XB5 of the failure matrix say; no look-up of any key happens here. */
@@ -52,7 +56,7 @@ export function parseCredential(request: SignedRequest, expected: ExpectedScope)
   }
   if (presignedV4) return parseQueryCredential(request, expected);
   if (presignedV2) {
-    if (expected.signatureV2 !== 'presigned') throw unsupportedMechanism();
+    if (expected.signatureV2 === undefined || expected.signatureV2 === 'off') throw unsupportedMechanism();
     return parsePresignedV2(request);
   }
   return authorizations.length === 0 ? { kind: 'anonymous' } : parseAuthorization(authorizations[0], request, expected);
@@ -66,13 +70,12 @@ function parseAuthorization(value: string, request: SignedRequest, expected: Exp
   const rest = space < 0 ? '' : text.slice(space + 1).trim();
   if (scheme === ALGORITHM) return parseHeaderCredential(rest, request, expected);
   if (scheme.toLowerCase() === 'bearer') return parseBearer(rest);
-  if (scheme === 'AWS' && !SIGV2_VALUE.test(rest)) {
-    throw new HoldfastError(
-      'InvalidArgument',
-      'AWS authorization header is invalid. Expected AwsAccessKeyId:signature',
-    );
+  if (scheme === 'AWS') {
+    const fields = splitHeaderV2(rest);
+    if (expected.signatureV2 !== 'all') throw unsupportedMechanism();
+    return parseHeaderV2(fields, request);
   }
-  if (scheme === 'AWS' || scheme.startsWith('AWS4-')) throw unsupportedMechanism();
+  if (scheme.startsWith('AWS4-')) throw unsupportedMechanism();
   throw new HoldfastError('InvalidArgument', 'Unsupported Authorization Type', { ArgumentName: 'Authorization' });
 }
 
@@ -90,27 +93,28 @@ function parseBearer(token: string): BearerCredential {
 
 // Header authentication
 
+/** What the fields before the signature say. A client sends the same all day long. */
+interface SigningClaim {
+  readonly accessKeyId: string;
+  readonly scope: CredentialScope;
+  readonly signedHeaders: readonly string[];
+}
+
+const REMEMBERED_CLAIMS_MAX = 1000;
+/** Longer ones are not worth their memory. */
+const REMEMBERED_CHARACTERS_MAX = 1024;
+const SIGNATURE_LAST = /^(.*[\s,]Signature=)([0-9a-f]{64})$/;
+const rememberedClaims = new Map<string, SigningClaim>();
+
 function parseHeaderCredential(fields: string, request: SignedRequest, expected: ExpectedScope): SigV4Credential {
-  const values = new Map<string, string>();
-  for (const field of fields.split(',')) {
-    const equals = field.indexOf('=');
-    const name = field.slice(0, Math.max(equals, 0)).trim();
-    const known = name === 'Credential' || name === 'SignedHeaders' || name === 'Signature';
-    if (!known || values.has(name))
-      throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
-    values.set(name, field.slice(equals + 1).trim());
-  }
-  const signature = values.get('Signature');
-  if (!values.get('Credential') || !values.get('SignedHeaders') || !signature) {
-    throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
-  }
-  const { accessKeyId, scope } = parseScope(values.get('Credential') ?? '', expected, 'AuthorizationHeaderMalformed');
-  const signedHeaders = parseSignedHeaders(values.get('SignedHeaders') ?? '', 'AuthorizationHeaderMalformed');
-  const { timestamp, timestampMs } = headerTime(request.headers);
+  const { signature, accessKeyId, scope, signedHeaders } = parseHeaderFields(fields, expected);
+  const timestampMs = headerTimeMs(request.headers, parseTimestamp);
+  const timestamp = formatTimestamp(timestampMs);
   requireScopeDate(scope, timestamp);
   requireSigned(request.headers, signedHeaders, true);
   const sessionToken = request.headers.get('x-amz-security-token');
-  const payloadHash = headerPayloadHash(request.headers);
+  const payloadHash = expected.payloadSha256 ?? headerPayloadHash(request.headers);
+  requirePresent(request.headers, signedHeaders);
   requireSignatureForm(signature);
   return {
     kind: 'header-v4',
@@ -125,6 +129,36 @@ function parseHeaderCredential(fields: string, request: SignedRequest, expected:
   };
 }
 
+/** A claim is remembered only when all of it was well-formed, by every character that it was read from. */
+function parseHeaderFields(fields: string, expected: ExpectedScope): SigningClaim & { readonly signature: string } {
+  const isShort = fields.length <= REMEMBERED_CHARACTERS_MAX;
+  const [, claimText, lastSignature] = (isShort ? SIGNATURE_LAST.exec(fields) : null) ?? [];
+  const name = claimText === undefined ? undefined : `${expected.service ?? 's3'} ${expected.region} ${claimText}`;
+  const known = name === undefined ? undefined : rememberedClaims.get(name);
+  if (known !== undefined) return { ...known, signature: lastSignature };
+  const values = new Map<string, string>();
+  for (const field of fields.split(',')) {
+    const equals = field.indexOf('=');
+    const fieldName = field.slice(0, Math.max(equals, 0)).trim();
+    const isField = fieldName === 'Credential' || fieldName === 'SignedHeaders' || fieldName === 'Signature';
+    if (!isField || values.has(fieldName))
+      throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
+    values.set(fieldName, field.slice(equals + 1).trim());
+  }
+  const signature = values.get('Signature');
+  if (!values.get('Credential') || !values.get('SignedHeaders') || !signature) {
+    throw malformedHeader('expected Credential, SignedHeaders and Signature, once each');
+  }
+  const { accessKeyId, scope } = parseScope(values.get('Credential') ?? '', expected, 'AuthorizationHeaderMalformed');
+  const signedHeaders = parseSignedHeaders(values.get('SignedHeaders') ?? '', 'AuthorizationHeaderMalformed');
+  const claim: SigningClaim = { accessKeyId, scope, signedHeaders };
+  if (name !== undefined) {
+    if (rememberedClaims.size >= REMEMBERED_CLAIMS_MAX) rememberedClaims.clear();
+    rememberedClaims.set(name, claim);
+  }
+  return { ...claim, signature };
+}
+
 function malformedHeader(reason: string): HoldfastError {
   return new HoldfastError('AuthorizationHeaderMalformed', `The authorization header is malformed; ${reason}.`);
 }
@@ -137,22 +171,6 @@ function headerPayloadHash(headers: HeaderList): string {
   if (values.length > 1) throw new HoldfastError('InvalidArgument', 'x-amz-content-sha256 is given more than once.');
   classifyPayload(values[0]);
   return values[0];
-}
-
-/** x-amz-date, or the Date header of clients that cannot set it. */
-function headerTime(headers: HeaderList): { timestamp: string; timestampMs: number } {
-  const amzDates = headers.getAll('x-amz-date');
-  const text = amzDates.length > 0 ? amzDates[0] : headers.get('date');
-  let timestampMs = text === undefined || amzDates.length > 1 ? undefined : parseTimestamp(text);
-  if (timestampMs === undefined && amzDates.length === 0 && text !== undefined) {
-    const parsedMs = Date.parse(text);
-    if (!Number.isNaN(parsedMs)) timestampMs = parsedMs;
-  }
-  // Date.parse reaches years that the 16 characters of a timestamp cannot show.
-  if (timestampMs === undefined || timestampMs < 0 || timestampMs > Date.UTC(9999, 11, 31)) {
-    throw new HoldfastError('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
-  }
-  return { timestamp: formatTimestamp(timestampMs), timestampMs };
 }
 
 // Query authentication
@@ -210,6 +228,7 @@ function parseQueryCredential(request: SignedRequest, expected: ExpectedScope): 
   requireScopeDate(scope, timestamp);
   requireSigned(request.headers, signedHeaders, false);
   const sessionToken = fields.get('X-Amz-Security-Token') ?? request.headers.get('x-amz-security-token');
+  requirePresent(request.headers, signedHeaders);
   requireSignatureForm(field('X-Amz-Signature'));
   return {
     kind: 'query-v4',
@@ -243,7 +262,7 @@ function parseExpires(text: string): number {
 
 // Both
 
-function parseScope(
+export function parseScope(
   credential: string,
   expected: ExpectedScope,
   code: ErrorName,
@@ -271,7 +290,7 @@ function parseScope(
   if (givenService !== service) {
     throw new HoldfastError(code, `The Credential has an incorrect service. This endpoint belongs to "${service}".`);
   }
-  if (region !== expected.region) {
+  if (region === undefined || (region !== expected.region && !expected.otherRegions?.includes(region))) {
     throw new HoldfastError(code, `The region of the Credential is wrong; expecting "${expected.region}".`, {
       Region: expected.region,
     });
@@ -289,11 +308,16 @@ function parseSignedHeaders(text: string, code: ErrorName): readonly string[] {
 }
 
 /** What cannot be a signature matches none; the identity service is not asked. */
-function requireSignatureForm(signature: string): void {
+export function requireSignatureForm(signature: string): void {
   if (!SIGNATURE.test(signature)) throw new HoldfastError('SignatureDoesNotMatch');
 }
 
-function requireScopeDate(scope: CredentialScope, timestamp: string): void {
+/** A signed header that was taken out on the way would read like one that was empty. */
+function requirePresent(headers: HeaderList, signedHeaders: readonly string[]): void {
+  if (!signedHeaders.every((name) => headers.has(name))) throw new HoldfastError('SignatureDoesNotMatch');
+}
+
+export function requireScopeDate(scope: CredentialScope, timestamp: string): void {
   if (timestamp.startsWith(scope.date)) return;
   throw new HoldfastError('SignatureDoesNotMatch', 'The date of the Credential is not the date of the request.');
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { CredentialScope, HeaderV4Credential, SigV4Credential } from './credential.js';
 
 /** What signed chunks continue from: the key of the request's scope and the signature of its headers. */
@@ -21,7 +21,7 @@ export function scopeText(scope: CredentialScope): string {
 
 /** @param canonical a byte string, see `canonicalRequest` */
 export function stringToSign(canonical: string, credential: SigV4Credential): string {
-  const digest = createHash('sha256').update(canonical, 'latin1').digest('hex');
+  const digest = hash('sha256', Buffer.from(canonical, 'latin1'), 'hex');
   return `AWS4-HMAC-SHA256\n${credential.timestamp}\n${scopeText(credential.scope)}\n${digest}`;
 }
 

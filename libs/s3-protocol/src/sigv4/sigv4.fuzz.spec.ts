@@ -178,6 +178,15 @@ describe('signatures of the SDK', () => {
     );
   });
 
+  it('XA4: a signed header that was taken out is not one that was empty', async () => {
+    const signed = await sign({ method: 'GET', path: '/bucket/key', query: {}, headers: { 'x-amz-meta-a': '' } });
+    expect(accepts(received(signed))).toBe(true);
+    const { 'x-amz-meta-a': _taken, ...headers } = signed.headers;
+    expect(() => accepts(received({ ...signed, headers }))).toThrow(
+      expect.objectContaining({ code: 'SignatureDoesNotMatch' }),
+    );
+  });
+
   it('any Authorization text is answered with an error of the table', () => {
     const mark = fc.constantFrom(
       'AWS4-HMAC-SHA256 ',

@@ -47,7 +47,7 @@ describe('validateBucketName', () => {
     'äbc',
     '..',
     '../x',
-  ])('seed-3.5: %j is InvalidBucketName', (name) => {
+  ])('seed-3.5, XE7: %j is InvalidBucketName', (name) => {
     expect(() => validateBucketName(name)).toThrow(expect.objectContaining({ code: 'InvalidBucketName' }));
   });
 });

@@ -12,6 +12,8 @@ export interface RequestTarget {
   /** Without the question mark. */
   readonly rawQuery: string;
   readonly bucket?: string;
+  /** The same bucket, where the Host names it and the path is all key. */
+  readonly hostBucket?: string;
   readonly key?: string;
   readonly query: QueryParameters;
 }
@@ -24,11 +26,12 @@ function escapeHighBytes(rawUrl: string): string {
 }
 
 /**
- * Splits a request target into bucket (the first raw segment), key (all after the next slash, decoded once) and query.
+ * Splits a request target into bucket (the first raw segment), key (all after the next slash, decoded once) and query. With
+ * a bucket that the Host names, the whole path is the key.
  * The bucket's name is not validated here: see `validateBucketName`.
- * @throws HoldfastError InvalidURI, KeyTooLongError, InvalidBucketName (empty first segment), InvalidRequest (not in origin form)
+ * @throws HoldfastError InvalidURI, KeyTooLongError, InvalidBucketName (an empty name), InvalidRequest (not in origin form)
  */
-export function parseRequestTarget(rawUrl: string): RequestTarget {
+export function parseRequestTarget(rawUrl: string, hostBucket?: string): RequestTarget {
   if (!rawUrl.startsWith('/')) {
     throw new HoldfastError(
       'InvalidRequest',
@@ -39,14 +42,19 @@ export function parseRequestTarget(rawUrl: string): RequestTarget {
   const question = escaped.indexOf('?');
   const rawPath = question < 0 ? escaped : escaped.slice(0, question);
   const rawQuery = question < 0 ? '' : escaped.slice(question + 1);
-  const query = QueryParameters.parse(rawQuery);
-  if (rawPath === '/') return { rawUrl, rawPath, rawQuery, query };
+  const target = { rawUrl, rawPath, rawQuery, query: QueryParameters.parse(rawQuery) };
+  if (hostBucket !== undefined) return { ...target, ...namesOf(hostBucket, rawPath.slice(1)), hostBucket };
+  if (rawPath === '/') return target;
   const slash = rawPath.indexOf('/', 1);
   const bucket = percentDecode(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash));
+  return { ...target, ...namesOf(bucket, slash < 0 ? '' : rawPath.slice(slash + 1)) };
+}
+
+function namesOf(bucket: string, rawKey: string): { readonly bucket: string; readonly key?: string } {
   // An empty name would read as "no bucket" further on.
   if (bucket === '') throw new HoldfastError('InvalidBucketName', undefined, { BucketName: '' });
-  if (slash < 0 || slash === rawPath.length - 1) return { rawUrl, rawPath, rawQuery, bucket, query };
-  const key = percentDecode(rawPath.slice(slash + 1));
+  if (rawKey === '') return { bucket };
+  const key = percentDecode(rawKey);
   // One character is at most three bytes of UTF-8 (surrogate pairs are two characters and four bytes).
   if (key.length * 3 > KEY_MAX_BYTES) {
     const sizeBytes = Buffer.byteLength(key);
@@ -57,5 +65,5 @@ export function parseRequestTarget(rawUrl: string): RequestTarget {
       });
     }
   }
-  return { rawUrl, rawPath, rawQuery, bucket, key, query };
+  return { bucket, key };
 }

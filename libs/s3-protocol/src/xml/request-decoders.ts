@@ -1,4 +1,5 @@
 import { KIB, MIB } from '@holdfast/stdx';
+import { HoldfastError } from '@holdfast/contracts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from '../checksums/checksum.js';
 import { childrenOf, fieldsOf, malformedXml, readXml, textOf, type ReadElement, type XmlLimits } from './xml-reader.js';
 
@@ -109,12 +110,20 @@ function completePart(element: ReadElement): CompletePart {
 
 /**
  * An empty body is no constraint.
- * @throws HoldfastError MalformedXML
+ * @throws HoldfastError MalformedXML, NotImplemented (tags)
  */
 export function decodeCreateBucketConfiguration(body: Buffer): CreateBucketConfiguration {
   if (body.length === 0) return {};
   const root = readXml(body, 'CreateBucketConfiguration', BUCKET_LIMITS);
-  const locationConstraint = textOf(fieldsOf(root, BUCKET_FIELDS).get('LocationConstraint'))?.trim();
+  const fields = fieldsOf(root, BUCKET_FIELDS);
+  // A bucket without the tags that were asked for would not be the one that was asked for.
+  if ((fields.get('Tags')?.children.length ?? 0) > 0) {
+    throw new HoldfastError(
+      'NotImplemented',
+      'Tags at the creation of a bucket are not implemented: PutBucketTagging.',
+    );
+  }
+  const locationConstraint = textOf(fields.get('LocationConstraint'))?.trim();
   return locationConstraint === undefined ? {} : { locationConstraint };
 }
 

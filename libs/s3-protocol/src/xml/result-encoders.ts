@@ -90,6 +90,7 @@ export interface ListParts {
   readonly maxParts: number;
   readonly isTruncated: boolean;
   readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly checksumType?: string;
   readonly parts: readonly ListedPart[];
 }
 
@@ -108,26 +109,26 @@ export interface DeleteResult {
   }[];
 }
 
-function optional(name: string, content: XmlContent | undefined): XmlNode | undefined {
+export function optional(name: string, content: XmlContent | undefined): XmlNode | undefined {
   return content === undefined ? undefined : xmlElement(name, content);
 }
 
 /** Milliseconds since the epoch as S3 writes times in XML. */
-function isoTime(atMs: number): string {
+export function isoTime(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
-function owner(name: string, value: XmlOwner): XmlNode {
+export function owner(name: string, value: XmlOwner): XmlNode {
   return xmlElement(name, [xmlElement('ID', value.id), xmlElement('DisplayName', value.displayName)]);
 }
 
-function checksumElements(values: ChecksumValues | undefined): readonly (XmlNode | undefined)[] {
+export function checksumElements(values: ChecksumValues | undefined): readonly (XmlNode | undefined)[] {
   if (values === undefined) return [];
   return CHECKSUM_ALGORITHMS.map((algorithm) => optional(`Checksum${algorithm}`, values[algorithm]));
 }
 
 /** As encoding-type=url writes names: slashes stay readable. */
-function nameEncoder(urlEncoded: boolean): (name: string) => string {
+export function nameEncoder(urlEncoded: boolean): (name: string) => string {
   return urlEncoded ? (name) => uriEncode(name).replaceAll('%2F', '/') : (name) => name;
 }
 
@@ -220,6 +221,20 @@ export function encodeCompleteMultipartUpload(result: CompletedMultipartUpload):
   ]);
 }
 
+/** The answer to a form upload that asked for 201: without a namespace, as S3 writes it. */
+export function encodePostResponse(result: CompletedMultipartUpload): string {
+  return xmlDocument(
+    'PostResponse',
+    [
+      xmlElement('Location', result.location),
+      xmlElement('Bucket', result.bucket),
+      xmlElement('Key', result.key),
+      xmlElement('ETag', `"${result.etag}"`),
+    ],
+    '',
+  );
+}
+
 export function encodeListParts(result: ListParts): string {
   return xmlDocument('ListPartsResult', [
     xmlElement('Bucket', result.bucket),
@@ -233,6 +248,7 @@ export function encodeListParts(result: ListParts): string {
     xmlElement('MaxParts', result.maxParts),
     xmlElement('IsTruncated', result.isTruncated),
     optional('ChecksumAlgorithm', result.checksumAlgorithm),
+    optional('ChecksumType', result.checksumType),
     ...result.parts.map((part) =>
       xmlElement('Part', [
         xmlElement('PartNumber', part.partNumber),

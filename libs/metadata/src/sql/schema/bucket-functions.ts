@@ -12,16 +12,51 @@ BEGIN
     FROM metadata.upload u WHERE u.bucket_id = p_bucket;
   DELETE FROM metadata.upload u WHERE u.bucket_id = p_bucket;
   DELETE FROM metadata.upload_result r WHERE r.bucket_id = p_bucket;
+  DELETE FROM metadata.bucket_configuration c WHERE c.bucket_id = p_bucket;
   DELETE FROM metadata.bucket b WHERE b.bucket_id = p_bucket;
   RETURN 'deleted';
 END $$;
 
--- The operator's and the coming versioning operation's way to change a bucket's configuration.
-CREATE FUNCTION metadata.set_versioning(p_bucket bigint, p_versioning text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+-- Takes the bucket alone until the transaction ends, and judges whether its configuration may be changed: NULL when so.
+-- Commits share this lock: none is half judged by the old configuration when the new one stands.
+CREATE FUNCTION metadata.hold_bucket(p_bucket bigint, p_revision bigint, p_left_ms float8) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  v_started timestamptz := clock_timestamp();
+  v_revision bigint;
 BEGIN
+  PERFORM set_config('lock_timeout', greatest(1, ceil(p_left_ms))::bigint::text, true);
   PERFORM pg_advisory_xact_lock(metadata.bucket_lock(p_bucket));
-  UPDATE metadata.bucket b SET versioning = p_versioning, revision = metadata.next_number() WHERE b.bucket_id = p_bucket;
-  RETURN FOUND;
+  IF extract(epoch FROM clock_timestamp() - v_started) * 1000 >= p_left_ms THEN RETURN 'late'; END IF;
+  SELECT b.revision INTO v_revision FROM metadata.bucket b WHERE b.bucket_id = p_bucket;
+  RETURN CASE WHEN v_revision IS NULL THEN 'no-bucket' WHEN v_revision <> p_revision THEN 'bucket-changed' END;
+END $$;
+
+CREATE FUNCTION metadata.set_versioning(p_bucket bigint, p_revision bigint, p_versioning text, p_left_ms float8,
+  OUT outcome text, OUT revision bigint) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  outcome := coalesce(metadata.hold_bucket(p_bucket, p_revision, p_left_ms), 'changed');
+  IF outcome <> 'changed' THEN RETURN; END IF;
+  revision := metadata.next_number();
+  UPDATE metadata.bucket b SET versioning = p_versioning, revision = set_versioning.revision WHERE b.bucket_id = p_bucket;
+END $$;
+
+-- A NULL document takes the kind away.
+CREATE FUNCTION metadata.put_bucket_configuration(p_bucket bigint, p_revision bigint, p_kind text, p_document text,
+  p_left_ms float8, OUT outcome text, OUT revision bigint) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  outcome := coalesce(metadata.hold_bucket(p_bucket, p_revision, p_left_ms), 'changed');
+  IF outcome <> 'changed' THEN RETURN; END IF;
+  revision := metadata.next_number();
+  IF p_document IS NULL THEN
+    DELETE FROM metadata.bucket_configuration c WHERE c.bucket_id = p_bucket AND c.kind = p_kind;
+  ELSE
+    INSERT INTO metadata.bucket_configuration AS c (bucket_id, kind, document) VALUES (p_bucket, p_kind, p_document)
+      ON CONFLICT (bucket_id, kind) DO UPDATE SET document = excluded.document;
+  END IF;
+  UPDATE metadata.bucket b SET revision = put_bucket_configuration.revision, configurations = coalesce(
+      (SELECT string_agg(c.kind, ',' ORDER BY c.kind) FROM metadata.bucket_configuration c WHERE c.bucket_id = p_bucket), '')
+    WHERE b.bucket_id = p_bucket;
 END $$;
 
 -- Puts the merged chunk list in the place of the one it was made from, under the key's lock. changed: the record is another

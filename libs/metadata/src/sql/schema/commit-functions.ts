@@ -32,7 +32,7 @@ $$;
 
 CREATE FUNCTION metadata.commit_batch(
   p_bucket bigint[], p_revision bigint[], p_key text[], p_version bytea[], p_etag text[], p_size bigint[],
-  p_attributes text[], p_storage_class text[], p_checksums text[], p_write bytea[], p_chunks bytea[], p_epoch bigint[],
+  p_attributes text[], p_tags text[], p_storage_class text[], p_checksums text[], p_write bytea[], p_chunks bytea[], p_epoch bigint[],
   p_degraded boolean[], p_if_match text[], p_if_none_match text[], p_left_ms float8[], p_request text[],
   p_wait boolean, p_free_delay_ms bigint)
 RETURNS TABLE (item int, outcome text, sequence bigint, last_modified_ms bigint, is_null boolean, owes boolean)
@@ -68,9 +68,9 @@ BEGIN
           WHEN i.epoch <> v_epoch THEN 'stale-epoch'
           ELSE 'committed'
         END AS outcome
-      FROM unnest(p_bucket, p_revision, p_key, p_version, p_etag, p_size, p_attributes, p_storage_class, p_checksums,
+      FROM unnest(p_bucket, p_revision, p_key, p_version, p_etag, p_size, p_attributes, p_tags, p_storage_class, p_checksums,
           p_write, p_chunks, p_epoch, p_degraded, p_if_match, p_if_none_match, p_left_ms, p_request) WITH ORDINALITY
-        AS i(bucket_id, revision, key, version_id, etag, size_bytes, attributes, storage_class, checksums,
+        AS i(bucket_id, revision, key, version_id, etag, size_bytes, attributes, tags, storage_class, checksums,
           write_id, chunks, epoch, degraded, if_match, if_none_match, left_ms, request_id, item)
       LEFT JOIN metadata.bucket b ON b.bucket_id = i.bucket_id
       LEFT JOIN metadata.object_current c ON c.bucket_id = i.bucket_id AND c.key = i.key
@@ -87,9 +87,9 @@ BEGIN
       RETURNING p.bucket_id, p.write_id, p.chunks, r.request_id
   ), inserted AS (
     INSERT INTO metadata.object_version (bucket_id, key, sequence, version_id, is_null, is_delete_marker, revision, size_bytes,
-        etag, last_modified_ms, attributes, write_id, chunks, replication)
+        etag, last_modified_ms, attributes, tags, write_id, chunks, replication)
       SELECT a.bucket_id, a.key, a.sequence, a.version_id, a.is_null, false, a.sequence, a.size_bytes, a.etag, v_now_ms,
-        a.attributes::json, a.write_id, a.chunks, CASE WHEN a.replicates THEN 'pending' ELSE 'none' END
+        a.attributes::json, a.tags::json, a.write_id, a.chunks, CASE WHEN a.replicates THEN 'pending' ELSE 'none' END
       FROM accepted a
   ), pointed AS (
     INSERT INTO metadata.object_current AS c (bucket_id, key, sequence, size_bytes, etag, last_modified_ms, storage_class,
@@ -118,5 +118,42 @@ BEGIN
       GROUP BY d.bucket_id
   )
   SELECT j.item::int, j.outcome, j.sequence, v_now_ms, j.is_null, j.outcome = 'committed' AND j.replicates FROM judged j;
+END $$;
+
+-- p_target: NULL the current version, else 'null' or the hex id of one. NULL tags take them away.
+CREATE FUNCTION metadata.set_object_tags(p_bucket bigint, p_revision bigint, p_key text, p_target text, p_tags text,
+  p_left_ms float8, OUT outcome text, OUT version_id bytea, OUT is_null boolean, OUT last_modified_ms bigint)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  v_started timestamptz := clock_timestamp();
+  v_revision bigint;
+  v_found record;
+BEGIN
+  PERFORM metadata.take_locks(ARRAY[p_bucket], ARRAY[p_key], ARRAY[p_left_ms], true);
+  SELECT b.revision INTO v_revision FROM metadata.bucket b WHERE b.bucket_id = p_bucket;
+  IF v_revision IS NULL THEN outcome := 'no-bucket'; RETURN; END IF;
+  IF v_revision <> p_revision THEN outcome := 'bucket-changed'; RETURN; END IF;
+  IF extract(epoch FROM clock_timestamp() - v_started) * 1000 >= p_left_ms THEN outcome := 'late'; RETURN; END IF;
+  SELECT * INTO v_found FROM (
+    (SELECT v.sequence, v.version_id, v.is_null, v.is_delete_marker, v.last_modified_ms FROM metadata.object_version v
+      WHERE p_target IS NULL AND v.bucket_id = p_bucket AND v.key = p_key ORDER BY v.sequence DESC LIMIT 1)
+    UNION ALL
+    SELECT v.sequence, v.version_id, v.is_null, v.is_delete_marker, v.last_modified_ms FROM metadata.object_version v
+      WHERE p_target = 'null' AND v.bucket_id = p_bucket AND v.key = p_key AND v.is_null
+    UNION ALL
+    SELECT v.sequence, v.version_id, v.is_null, v.is_delete_marker, v.last_modified_ms FROM metadata.object_version v
+      WHERE p_target <> 'null' AND v.bucket_id = p_bucket AND v.key = p_key
+        AND v.version_id = decode(nullif(p_target, 'null'), 'hex') AND NOT v.is_null) t;
+  IF NOT FOUND THEN
+    outcome := CASE WHEN p_target IS NULL THEN 'no-such-key' ELSE 'no-such-version' END;
+    RETURN;
+  END IF;
+  version_id := v_found.version_id;
+  is_null := v_found.is_null;
+  last_modified_ms := v_found.last_modified_ms;
+  IF v_found.is_delete_marker THEN outcome := 'delete-marker'; RETURN; END IF;
+  UPDATE metadata.object_version v SET tags = p_tags::json, revision = metadata.next_number()
+    WHERE v.bucket_id = p_bucket AND v.key = p_key AND v.sequence = v_found.sequence;
+  outcome := 'set';
 END $$;
 `;

@@ -6,8 +6,9 @@
 export const DELETE_FUNCTIONS_SQL = String.raw`
 CREATE FUNCTION metadata.delete_batch(
   p_bucket bigint[], p_revision bigint[], p_key text[], p_target text[], p_marker bytea[], p_if_match text[],
-  p_left_ms float8[], p_request text[], p_wait boolean, p_free_delay_ms bigint)
-RETURNS TABLE (item int, outcome text, marked boolean, existed boolean, owes boolean)
+  p_if_modified_s bigint[], p_if_size bigint[], p_left_ms float8[], p_request text[], p_wait boolean, p_free_delay_ms bigint)
+RETURNS TABLE (item int, outcome text, marked boolean, marker_is_null boolean, existed boolean, removed_marker boolean,
+  owes boolean)
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -22,27 +23,32 @@ BEGIN
     SELECT j.*, j.outcome = 'deleted' AND j.target IS NULL AND j.versioning <> 'unversioned' AS marks,
       CASE WHEN j.outcome = 'deleted' THEN v_generation | nextval('metadata.number_source') END AS sequence
     FROM (
-      SELECT i.*, b.versioning, t.sequence AS target_sequence, t.found_etag,
+      SELECT i.*, b.versioning, t.sequence AS target_sequence, t.found_marker,
         CASE
           WHEN NOT v_held[i.item] THEN 'busy'
           WHEN b.bucket_id IS NULL THEN 'no-bucket'
           WHEN b.revision <> i.revision THEN 'bucket-changed'
           WHEN i.left_ms <= v_elapsed_ms THEN 'late'
-          WHEN i.if_match IS NOT NULL AND (t.found_etag IS NULL OR NOT metadata.etag_listed(t.found_etag, i.if_match))
+          WHEN i.if_match IS NOT NULL AND (t.sequence IS NULL OR NOT metadata.etag_listed(t.found_etag, i.if_match))
             THEN 'precondition-failed'
+          WHEN i.if_modified_s IS NOT NULL AND t.found_modified_ms / 1000 IS DISTINCT FROM i.if_modified_s
+            THEN 'precondition-failed'
+          WHEN i.if_size IS NOT NULL AND t.found_size IS DISTINCT FROM i.if_size THEN 'precondition-failed'
           ELSE 'deleted'
         END AS outcome
-      FROM unnest(p_bucket, p_revision, p_key, p_target, p_marker, p_if_match, p_left_ms, p_request) WITH ORDINALITY
-        AS i(bucket_id, revision, key, target, marker_id, if_match, left_ms, request_id, item)
+      FROM unnest(p_bucket, p_revision, p_key, p_target, p_marker, p_if_match, p_if_modified_s, p_if_size, p_left_ms, p_request)
+        WITH ORDINALITY
+        AS i(bucket_id, revision, key, target, marker_id, if_match, if_modified_s, if_size, left_ms, request_id, item)
       LEFT JOIN metadata.bucket b ON b.bucket_id = i.bucket_id
       LEFT JOIN LATERAL (
-        SELECT c.sequence, c.etag AS found_etag FROM metadata.object_current c
+        SELECT c.sequence, c.etag AS found_etag, c.last_modified_ms AS found_modified_ms, c.size_bytes AS found_size,
+            false AS found_marker FROM metadata.object_current c
           WHERE i.target IS NULL AND c.bucket_id = i.bucket_id AND c.key = i.key
         UNION ALL
-        SELECT v.sequence, v.etag FROM metadata.object_version v
+        SELECT v.sequence, v.etag, v.last_modified_ms, v.size_bytes, v.is_delete_marker FROM metadata.object_version v
           WHERE i.target = 'null' AND v.bucket_id = i.bucket_id AND v.key = i.key AND v.is_null
         UNION ALL
-        SELECT v.sequence, v.etag FROM metadata.object_version v
+        SELECT v.sequence, v.etag, v.last_modified_ms, v.size_bytes, v.is_delete_marker FROM metadata.object_version v
           WHERE i.target <> 'null' AND v.bucket_id = i.bucket_id AND v.key = i.key
             AND v.version_id = decode(nullif(i.target, 'null'), 'hex') AND NOT v.is_null
         LIMIT 1) t ON true
@@ -104,7 +110,9 @@ BEGIN
     INSERT INTO metadata.usage_delta (bucket_id, objects, bytes)
       SELECT r.bucket_id, -count(*), -sum(r.size_bytes) FROM removed r WHERE NOT r.is_delete_marker GROUP BY r.bucket_id
   )
-  SELECT j.item::int, j.outcome, j.marks, j.target_sequence IS NOT NULL, EXISTS (SELECT FROM removed r WHERE r.item = j.item)
+  SELECT j.item::int, j.outcome, j.marks, j.marks AND j.versioning = 'suspended', j.target_sequence IS NOT NULL,
+    j.outcome = 'deleted' AND j.target IS NOT NULL AND coalesce(j.found_marker, false),
+    EXISTS (SELECT FROM removed r WHERE r.item = j.item)
   FROM judged j;
 END $$;
 `;

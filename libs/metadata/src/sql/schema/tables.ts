@@ -35,9 +35,20 @@ CREATE TABLE metadata.bucket (
   profile_secondary boolean NOT NULL,
   versioning text NOT NULL DEFAULT 'unversioned' CHECK (versioning IN ('unversioned', 'enabled', 'suspended')),
   revision bigint NOT NULL,
+  -- Kinds of the documents that the bucket has, joined by commas: read with the bucket, so that a missing one is never asked for.
+  configurations text NOT NULL DEFAULT '',
+  -- The name of the region that its maker gave, when that was not the region's own.
+  location text,
   CONSTRAINT bucket_name_key UNIQUE (name)
 );
 CREATE INDEX bucket_account ON metadata.bucket (account_id, name);
+
+CREATE TABLE metadata.bucket_configuration (
+  bucket_id bigint NOT NULL,
+  kind text NOT NULL,
+  document text NOT NULL,
+  PRIMARY KEY (bucket_id, kind)
+);
 
 CREATE TABLE metadata.object_version (
   bucket_id bigint NOT NULL,
@@ -51,6 +62,8 @@ CREATE TABLE metadata.object_version (
   etag text NOT NULL,
   last_modified_ms bigint NOT NULL,
   attributes json NOT NULL,
+  -- Key to value; NULL: none.
+  tags json,
   -- A single PUT: its write and packed chunk list. A multipart object: the sizes of its parts, whose rows name this version.
   write_id bytea,
   chunks bytea,
@@ -81,6 +94,9 @@ CREATE TABLE metadata.upload (
   key text COLLATE "C" NOT NULL,
   upload_id bytea NOT NULL,
   attributes json NOT NULL,
+  tags json,
+  -- Of the parts and of the object: {algorithm, type}; NULL when the client named none.
+  checksum json,
   account_id text NOT NULL,
   initiator_arn text NOT NULL,
   created_at_ms bigint NOT NULL,
@@ -111,6 +127,8 @@ CREATE TABLE metadata.upload_result (
   key text COLLATE "C" NOT NULL,
   version_id bytea NOT NULL,
   etag text NOT NULL,
+  checksums json NOT NULL,
+  checksum_type text,
   is_null boolean NOT NULL,
   last_modified_ms bigint NOT NULL,
   PRIMARY KEY (bucket_id, upload_id)

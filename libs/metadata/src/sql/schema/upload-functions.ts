@@ -3,14 +3,16 @@
  * after them finds no upload. A part keeps its write id from UploadPart into the version.
  */
 export const UPLOAD_FUNCTIONS_SQL = String.raw`
-CREATE FUNCTION metadata.create_upload(p_bucket bigint, p_key text, p_upload bytea, p_attributes text, p_account text,
-  p_initiator text, p_left_ms float8) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION metadata.create_upload(p_bucket bigint, p_key text, p_upload bytea, p_attributes text, p_tags text,
+  p_checksum text, p_account text, p_initiator text, p_left_ms float8) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   PERFORM set_config('lock_timeout', greatest(1, ceil(p_left_ms))::bigint::text, true);
   PERFORM pg_advisory_xact_lock_shared(metadata.bucket_lock(p_bucket));
   IF NOT EXISTS (SELECT FROM metadata.bucket b WHERE b.bucket_id = p_bucket) THEN RETURN 'no-bucket'; END IF;
-  INSERT INTO metadata.upload (bucket_id, key, upload_id, attributes, account_id, initiator_arn, created_at_ms)
-    VALUES (p_bucket, p_key, p_upload, p_attributes::json, p_account, p_initiator, metadata.now_ms())
+  INSERT INTO metadata.upload (bucket_id, key, upload_id, attributes, tags, checksum, account_id, initiator_arn,
+      created_at_ms)
+    VALUES (p_bucket, p_key, p_upload, p_attributes::json, p_tags::json, p_checksum::json, p_account, p_initiator,
+      metadata.now_ms())
     ON CONFLICT DO NOTHING;
   RETURN 'created';
 END $$;
@@ -103,9 +105,10 @@ BEGIN
 END $$;
 
 CREATE FUNCTION metadata.complete_upload(p_bucket bigint, p_revision bigint, p_key text, p_upload bytea, p_version bytea,
-  p_numbers int[], p_etags text[], p_if_match text, p_if_none_match text, p_left_ms float8, p_request text,
-  p_free_delay_ms bigint, p_part_bytes_min bigint,
-  OUT outcome text, OUT etag text, OUT version_id bytea, OUT is_null boolean, OUT last_modified_ms bigint, OUT owes boolean)
+  p_numbers int[], p_etags text[], p_part_checksums text[], p_checksums text, p_checksum_type text, p_size bigint,
+  p_if_match text, p_if_none_match text, p_left_ms float8, p_request text, p_free_delay_ms bigint, p_part_bytes_min bigint,
+  OUT outcome text, OUT etag text, OUT version_id bytea, OUT is_null boolean, OUT last_modified_ms bigint, OUT checksums json,
+  OUT checksum_type text, OUT owes boolean)
 LANGUAGE plpgsql VOLATILE
 -- 10,000 named parts against 10,000 stored ones, where the planner expects ten against one: a nested loop would take minutes.
 SET enable_nestloop = off SET enable_hashjoin = on AS $$
@@ -115,6 +118,8 @@ DECLARE
   v_bucket metadata.bucket;
   v_upload metadata.upload;
   v_used record;
+  v_algorithm text;
+  v_attributes json;
   v_current_etag text;
   v_sequence bigint;
   v_storage_class text;
@@ -128,8 +133,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(metadata.key_lock(p_bucket, p_key));
   SELECT * INTO v_bucket FROM metadata.bucket b WHERE b.bucket_id = p_bucket;
   IF NOT FOUND THEN outcome := 'no-bucket'; RETURN; END IF;
-  SELECT 'completed', r.etag, r.version_id, r.is_null, r.last_modified_ms
-    INTO outcome, etag, version_id, is_null, last_modified_ms
+  SELECT 'completed', r.etag, r.version_id, r.is_null, r.last_modified_ms, r.checksums, r.checksum_type
+    INTO outcome, etag, version_id, is_null, last_modified_ms, checksums, checksum_type
     FROM metadata.upload_result r
     WHERE r.bucket_id = p_bucket AND r.upload_id = p_upload AND r.key = p_key
       AND r.last_modified_ms > metadata.now_ms() - 86400000;
@@ -139,20 +144,23 @@ BEGIN
   IF v_bucket.revision <> p_revision THEN outcome := 'bucket-changed'; RETURN; END IF;
   IF extract(epoch FROM clock_timestamp() - v_started) * 1000 >= p_left_ms THEN outcome := 'late'; RETURN; END IF;
 
+  v_algorithm := v_upload.checksum ->> 'algorithm';
   SELECT count(*) AS parts, bool_or(o.number <= o.before) AS disordered,
-      bool_or(p.etag IS DISTINCT FROM o.etag) AS missing,
+      bool_or(p.etag IS DISTINCT FROM o.etag OR (v_algorithm IS NOT NULL
+        AND (p.checksums ->> v_algorithm) IS DISTINCT FROM o.checksum)) AS missing,
       bool_or(p.size_bytes < p_part_bytes_min AND o.place < cardinality(p_numbers)) AS small,
       sum(p.size_bytes) AS size_bytes, array_agg(p.size_bytes ORDER BY o.place) AS sizes,
       bool_or(length(p.chunks) > 1) AS has_bytes,
       string_agg(decode(p.etag, 'hex'), ''::bytea ORDER BY o.place) AS digests
     INTO v_used
-    FROM (SELECT u.number, u.etag, u.place, lag(u.number) OVER (ORDER BY u.place) AS before
-      FROM unnest(p_numbers, p_etags) WITH ORDINALITY AS u(number, etag, place)) o
+    FROM (SELECT u.number, u.etag, u.checksum, u.place, lag(u.number) OVER (ORDER BY u.place) AS before
+      FROM unnest(p_numbers, p_etags, p_part_checksums) WITH ORDINALITY AS u(number, etag, checksum, place)) o
     LEFT JOIN metadata.part p ON p.bucket_id = p_bucket AND p.owner_id = p_upload AND p.ordinal = o.number;
   IF v_used.parts = 0 THEN outcome := 'invalid-part'; RETURN; END IF;
   IF v_used.disordered THEN outcome := 'invalid-part-order'; RETURN; END IF;
   IF v_used.missing THEN outcome := 'invalid-part'; RETURN; END IF;
   IF v_used.small THEN outcome := 'part-too-small'; RETURN; END IF;
+  IF v_used.size_bytes <> p_size THEN outcome := 'size-mismatch'; RETURN; END IF;
 
   SELECT c.etag INTO v_current_etag FROM metadata.object_current c WHERE c.bucket_id = p_bucket AND c.key = p_key;
   IF p_if_match IS NOT NULL AND v_current_etag IS NULL THEN outcome := 'no-such-key'; RETURN; END IF;
@@ -170,15 +178,21 @@ BEGIN
   is_null := v_bucket.versioning <> 'enabled';
   last_modified_ms := metadata.now_ms();
   owes := v_replicates;
+  checksums := p_checksums::json;
+  checksum_type := p_checksum_type;
+  v_attributes := v_upload.attributes;
+  IF p_checksum_type IS NOT NULL THEN
+    v_attributes := v_attributes::jsonb || jsonb_build_object('checksums', checksums, 'checksumType', checksum_type);
+  END IF;
   IF is_null THEN PERFORM metadata.remove_null_version(p_bucket, p_key, p_request, p_free_delay_ms); END IF;
   INSERT INTO metadata.object_version (bucket_id, key, sequence, version_id, is_null, is_delete_marker, revision, size_bytes,
-      etag, last_modified_ms, attributes, part_sizes, replication)
+      etag, last_modified_ms, attributes, tags, part_sizes, replication)
     VALUES (p_bucket, p_key, v_sequence, p_version, is_null, false, v_sequence, v_used.size_bytes, etag, last_modified_ms,
-      v_upload.attributes, v_used.sizes, CASE WHEN v_replicates THEN 'pending' ELSE 'none' END);
+      v_attributes, v_upload.tags, v_used.sizes, CASE WHEN v_replicates THEN 'pending' ELSE 'none' END);
   INSERT INTO metadata.object_current AS c (bucket_id, key, sequence, size_bytes, etag, last_modified_ms, storage_class,
       checksum_algorithms)
     VALUES (p_bucket, p_key, v_sequence, v_used.size_bytes, etag, last_modified_ms, v_storage_class,
-      coalesce((SELECT string_agg(k, ',') FROM json_object_keys(v_upload.attributes -> 'checksums') k), ''))
+      coalesce((SELECT string_agg(k, ',') FROM json_object_keys(checksums) k), ''))
     ON CONFLICT (bucket_id, key) DO UPDATE SET sequence = excluded.sequence, size_bytes = excluded.size_bytes,
       etag = excluded.etag, last_modified_ms = excluded.last_modified_ms, storage_class = excluded.storage_class,
       checksum_algorithms = excluded.checksum_algorithms;
@@ -192,11 +206,13 @@ BEGIN
     SELECT p_bucket, 'replicate', m.write_id, p_request, last_modified_ms, 0 FROM moved m WHERE m.replication = 'pending';
   PERFORM metadata.release_parts(p_bucket, p_upload, p_request, p_free_delay_ms);
   DELETE FROM metadata.upload u WHERE u.bucket_id = p_bucket AND u.key = p_key AND u.upload_id = p_upload;
-  INSERT INTO metadata.upload_result (bucket_id, upload_id, key, version_id, etag, is_null, last_modified_ms)
-    VALUES (p_bucket, p_upload, p_key, p_version, etag, is_null, last_modified_ms)
+  INSERT INTO metadata.upload_result (bucket_id, upload_id, key, version_id, etag, checksums, checksum_type, is_null,
+      last_modified_ms)
+    VALUES (p_bucket, p_upload, p_key, p_version, etag, checksums, checksum_type, is_null, last_modified_ms)
     -- A result older than its 24 hours may still stand.
     ON CONFLICT (bucket_id, upload_id) DO UPDATE SET key = excluded.key, version_id = excluded.version_id,
-      etag = excluded.etag, is_null = excluded.is_null, last_modified_ms = excluded.last_modified_ms;
+      etag = excluded.etag, checksums = excluded.checksums, checksum_type = excluded.checksum_type,
+      is_null = excluded.is_null, last_modified_ms = excluded.last_modified_ms;
   INSERT INTO metadata.usage_delta (bucket_id, objects, bytes) VALUES (p_bucket, 1, v_used.size_bytes);
 END $$;
 `;

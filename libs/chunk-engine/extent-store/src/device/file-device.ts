@@ -1,0 +1,237 @@
+/**
+ * The device port over a file or a block device. Node has neither fallocate (the data area of a file stays sparse until
+ * it is first written) nor flock (see `claim`).
+ *
+ * Data and pages go through the page cache of the kernel, from which what was just written is read again. The log is
+ * written past it, by one call that returns when the bytes are durable: half the calls of write and flush, and it never
+ * waits for data of others. Where the file system below cannot do that, it is write and flush.
+ */
+import { createServer, type Server } from 'node:net';
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fstat,
+  fsync,
+  fsyncSync,
+  ftruncate,
+  open,
+  openSync,
+  read,
+  writev,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { DeviceFile, DevicePort } from './device.port.js';
+import { directMemory } from './direct-memory.js';
+import { ExtentStoreError } from '../extent-store-error.js';
+
+const openFile = promisify(open);
+const truncateFile = promisify(ftruncate);
+const statFile = promisify(fstat);
+const syncFile = promisify(fsync);
+const closeFile = promisify(close);
+const syncData = promisify(fdatasync);
+/** Linux takes at most 1,024 buffers in one call. */
+const VECTOR_MAX = 1024;
+const SECTOR_BYTES = 512;
+
+/** One call of the kernel: may take only the first bytes, and says how many. */
+type WriteCall = (buffers: readonly Uint8Array[], position: number) => number | Promise<number>;
+
+class FileDevice extends DeviceFile {
+  private readonly underWay = new Set<Promise<unknown>>();
+  private closed = false;
+
+  /** @param direct descriptor of the same file for direct, synchronous writes, where that works */
+  constructor(
+    private readonly descriptor: number,
+    private readonly direct: number | undefined,
+  ) {
+    super();
+  }
+
+  override read(target: Uint8Array, position: number): Promise<number> {
+    return this.track(() => this.readAll(target, position));
+  }
+
+  /** Never in the calling thread: the kernel may make a writer of the page cache wait for the disk. */
+  override write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    return this.track(() => this.writeAll(buffers, position, this.writeOnce));
+  }
+
+  override writeThrough(bytes: Uint8Array, position: number): Promise<void> {
+    const { direct } = this;
+    if (direct !== undefined) return this.track(() => this.writePart([bytes], position, this.writeTo(direct)));
+    return this.write([bytes], position).then(() => this.flush());
+  }
+
+  override flush(): Promise<void> {
+    return this.track(() => syncData(this.descriptor));
+  }
+
+  override memory(sizeBytes: number): Buffer {
+    return directMemory(sizeBytes);
+  }
+
+  override sizeBytes(): Promise<number> {
+    return this.track(async () => {
+      const stat = await statFile(this.descriptor);
+      return stat.isFile() ? stat.size : blockDeviceBytes(stat.rdev);
+    });
+  }
+
+  override reserve(capacityBytes: number): Promise<void> {
+    return this.track(async () => {
+      const stat = await statFile(this.descriptor);
+      if (stat.isFile() && stat.size < capacityBytes) await truncateFile(this.descriptor, capacityBytes);
+      await syncFile(this.descriptor);
+    });
+  }
+
+  override async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await Promise.allSettled(this.underWay);
+    await closeFile(this.descriptor);
+    if (this.direct !== undefined) await closeFile(this.direct);
+  }
+
+  /** The descriptor is closed only when no call uses it: its number may belong to another file a moment later. */
+  private async track<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.closed) throw Object.assign(new Error('the device is closed'), { code: 'EBADF' });
+    const promise = work();
+    this.underWay.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.underWay.delete(promise);
+    }
+  }
+
+  private async readAll(target: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < target.length) {
+      const sizeBytes = await this.readOnce(target, done, position + done);
+      if (sizeBytes === 0) break;
+      done += sizeBytes;
+    }
+    return done;
+  }
+
+  private async writeAll(buffers: readonly Uint8Array[], position: number, write: WriteCall): Promise<void> {
+    for (let from = 0, at = position; from < buffers.length; from += VECTOR_MAX) {
+      const part = buffers.slice(from, from + VECTOR_MAX);
+      await this.writePart(part, at, write);
+      for (const buffer of part) at += buffer.length;
+    }
+  }
+
+  private readOnce(target: Uint8Array, offset: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.descriptor, target, offset, target.length - offset, position, (error, sizeBytes) => {
+        if (error) reject(error);
+        else resolve(sizeBytes);
+      });
+    });
+  }
+
+  private async writePart(part: readonly Uint8Array[], position: number, write: WriteCall): Promise<void> {
+    let left = part.filter((buffer) => buffer.length > 0);
+    let at = position;
+    while (left.length > 0) {
+      const written = await write(left, at);
+      if (written === 0) throw Object.assign(new Error(`no byte was written at ${at}`), { code: 'EIO' });
+      at += written;
+      left = dropBytes(left, written);
+    }
+  }
+
+  private readonly writeOnce: WriteCall = (buffers, position) => this.writeTo(this.descriptor)(buffers, position);
+
+  private writeTo(descriptor: number): WriteCall {
+    return (buffers, position) =>
+      new Promise((resolve, reject) => {
+        writev(descriptor, buffers as Uint8Array[], position, (error, sizeBytes) => {
+          if (error) reject(error);
+          else resolve(sizeBytes);
+        });
+      });
+  }
+}
+
+/** What is left after a write that took only the first `sizeBytes`. */
+function dropBytes(buffers: readonly Uint8Array[], sizeBytes: number): Uint8Array[] {
+  let skip = sizeBytes;
+  const left: Uint8Array[] = [];
+  for (const buffer of buffers) {
+    if (skip >= buffer.length) skip -= buffer.length;
+    else {
+      left.push(buffer.subarray(skip));
+      skip = 0;
+    }
+  }
+  return left;
+}
+
+export class FileDevicePort extends DevicePort {
+  override async open(path: string, { readOnly = false } = {}): Promise<DeviceFile> {
+    const descriptor = await openFile(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
+    return new FileDevice(descriptor, readOnly ? undefined : await openDirect(path));
+  }
+
+  override async create(path: string): Promise<DeviceFile> {
+    const descriptor = await openFile(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    syncFolder(dirname(path));
+    return new FileDevice(descriptor, undefined);
+  }
+
+  /** Holds an abstract socket named by the device id: the kernel gives it back when the process ends, however it ends. */
+  override async claim(deviceId: string, path: string): Promise<() => Promise<void>> {
+    const server = createServer((socket) => socket.destroy());
+    server.unref();
+    await listen(server, `\0holdfast-device-${deviceId}`, path);
+    return () => new Promise((resolve) => server.close(() => resolve()));
+  }
+}
+
+/** Undefined where the file system knows no direct I/O. */
+async function openDirect(path: string): Promise<number | undefined> {
+  return openFile(path, constants.O_RDWR | constants.O_DIRECT | constants.O_DSYNC).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EINVAL' || error.code === 'EOPNOTSUPP') return undefined;
+      throw error;
+    },
+  );
+}
+
+/** The kernel's own number: Node cannot ask a block device for its size. */
+async function blockDeviceBytes(device: number): Promise<number> {
+  const major = (device >>> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'latin1')) * SECTOR_BYTES;
+}
+
+function listen(server: Server, name: string, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') reject(error);
+      else {
+        const advice = 'Stop the process that has it open, or give this one another device.';
+        reject(new ExtentStoreError('DeviceBusy', `${path} is open in another process. ${advice}`));
+      }
+    });
+    server.listen({ path: name, exclusive: true }, resolve);
+  });
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, constants.O_RDONLY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

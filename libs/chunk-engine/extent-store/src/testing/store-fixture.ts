@@ -1,0 +1,128 @@
+/** What the specs and proofs of the store share: ids, units and a small simulated device. */
+import { createHash } from 'node:crypto';
+import { Deadline, KIB, type Clock } from '@holdfast/stdx';
+import { SimulatedDevice, SimulatedDevicePort, type SimulatedDeviceOptions } from '../device/simulated-device.js';
+import { ExtentStore } from '../extent-store.js';
+import type { UnitHeader } from '../unit-header.js';
+
+export const CLUSTER_ID = '00000000-0000-4000-8000-00000000c1c1';
+export const DEVICE_ID = '00000000-0000-4000-8000-00000000dede';
+export const CAPACITY_BYTES = 1536 * KIB;
+export const SEGMENT_BYTES = 64 * KIB;
+export const PAGE_COUNT = 176;
+const FORMAT = {
+  deviceId: DEVICE_ID,
+  clusterId: CLUSTER_ID,
+  generation: 3,
+  capacityBytes: CAPACITY_BYTES,
+  segmentBytes: SEGMENT_BYTES,
+  pageCount: PAGE_COUNT,
+};
+
+const made = new Map<string, Buffer>();
+
+/** Bytes that differ from unit to unit and from block to block; not to be changed. */
+export function bytesOf(number: number, sizeBytes: number): Buffer {
+  const name = `${number}/${sizeBytes}`;
+  const bytes = made.get(name) ?? makeBytes(number, sizeBytes);
+  made.set(name, bytes);
+  return bytes;
+}
+
+function makeBytes(number: number, sizeBytes: number): Buffer {
+  const bytes = Buffer.alloc(sizeBytes);
+  let state = number * 2_654_435_761 + 1;
+  for (let index = 0; index < sizeBytes; index += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
+
+export function headerOf(number: number, sizeBytes: number, change: Partial<UnitHeader> = {}): UnitHeader {
+  return {
+    chunkId: createHash('md5').update(`chunk ${number}`).digest('hex'),
+    unitIndex: number % 3,
+    k: 2,
+    m: 1,
+    chunkSizeBytes: 2 * sizeBytes,
+    unitSizeBytes: sizeBytes,
+    bucketId: BigInt(number % 7),
+    writeId: createHash('md5').update(`write ${number}`).digest('hex'),
+    writtenAtMs: 1_700_000_000_000 + number,
+    ...change,
+  };
+}
+
+/** Yields the bytes in pieces of uneven sizes. */
+export function pullOf(bytes: Buffer, pieceBytes = 5000): () => AsyncIterable<Buffer> {
+  return async function* () {
+    for (let from = 0; from < bytes.length; from += pieceBytes) yield bytes.subarray(from, from + pieceBytes);
+  };
+}
+
+export const soon = (): Deadline => Deadline.in(60_000);
+
+export function put(store: ExtentStore, number: number, sizeBytes: number): ReturnType<ExtentStore['write']> {
+  return store.write(headerOf(number, sizeBytes), sizeBytes, pullOf(bytesOf(number, sizeBytes)), soon());
+}
+
+export const authority = (sequence: bigint, generation = 1) => ({ clusterId: CLUSTER_ID, generation, sequence });
+
+export const unitOf = (number: number) => ({ chunkId: headerOf(number, 0).chunkId, unitIndex: number % 3 });
+
+/** Simulated devices run without timers: a turn is over when all promises that can settle have. */
+const turn = async (): Promise<void> => {
+  for (let step = 0; step < 4; step += 1) await Promise.resolve();
+};
+
+let blank: Buffer | undefined;
+
+/** The image of a formatted device without units. */
+export async function formattedImage(): Promise<Buffer> {
+  if (blank === undefined) {
+    const device = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
+    await ExtentStore.format('sim', { ...FORMAT, io: new SimulatedDevicePort({ sim: device }) });
+    blank = device.image;
+  }
+  return blank;
+}
+
+export interface OpenImageOptions extends SimulatedDeviceOptions {
+  readonly clock?: Clock;
+}
+
+export async function openImage(image: Buffer, options: OpenImageOptions = {}) {
+  const device = new SimulatedDevice(image, options);
+  const io = new SimulatedDevicePort({ sim: device });
+  const store = await ExtentStore.open('sim', { io, clock: options.clock, cacheBytes: 0, turn, pause: turn });
+  return { device, store };
+}
+
+let blankPair: { meta: Buffer; data: Buffer } | undefined;
+
+/** The images of a formatted pair of files without units. */
+export async function formattedPair(): Promise<{ meta: Buffer; data: Buffer }> {
+  if (blankPair === undefined) {
+    const meta = new SimulatedDevice(Buffer.alloc(16 * KIB + 2 * SEGMENT_BYTES + PAGE_COUNT * 4 * KIB));
+    const data = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
+    await ExtentStore.format('data', { ...FORMAT, metadataPath: 'meta', io: new SimulatedDevicePort({ meta, data }) });
+    blankPair = { meta: meta.image, data: data.image };
+  }
+  return blankPair;
+}
+
+export async function openPair(images: { meta: Buffer; data: Buffer }, options: OpenImageOptions = {}) {
+  const meta = new SimulatedDevice(images.meta, { ...options, name: 'meta' });
+  const data = new SimulatedDevice(images.data, { ...options, name: 'data' });
+  const io = new SimulatedDevicePort({ meta, data });
+  const store = await ExtentStore.open('data', {
+    io,
+    metadataPath: 'meta',
+    clock: options.clock,
+    cacheBytes: 0,
+    turn,
+    pause: turn,
+  });
+  return { meta, data, store };
+}

@@ -1,0 +1,172 @@
+// Bugs that a storage engine has had, each as a change of one place in the source, and the suite that must catch it.
+export const plantedBugs = [
+  {
+    name: 'skip the flush before the superblock',
+    file: 'engine/checkpointer.ts',
+    find: `      await files.meta.flush();
+      if (files.data !== files.meta) await files.data.flush();`,
+    replace: '',
+    suite: 'crash-states',
+  },
+  {
+    name: 'answer before the log is written',
+    file: 'engine/committer.ts',
+    find: `    try {
+      await this.makeDurable(formed);`,
+    replace: `    for (const transaction of formed.transactions) transaction.noteDurable();
+    await this.options.turn();
+    try {
+      await this.makeDurable(formed);`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'write the log without making it durable',
+    file: 'engine/committer.ts',
+    find: `    if (!namesData) return meta.writeThrough(bytes, position, 'log');`,
+    replace: `    if (!namesData) return meta.write([bytes], position, 'log');`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'do not flush the data file before the record of a pair',
+    file: 'engine/committer.ts',
+    find: `    await data.flush();
+    return meta`,
+    replace: `    return meta`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'stop the replay one group early',
+    file: 'log/log-replay.ts',
+    find: `    const groups = chain.map(`,
+    replace: `    const groups = chain.slice(0, -1).map(`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'take a group whose blocks do not verify',
+    file: 'engine/recovery.ts',
+    find: `    if (!group.isDoubtful) continue;`,
+    replace: `    continue;`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'reuse an extent before the checkpoint',
+    file: 'engine/data-space.ts',
+    find: `      this.freed.push({ start, blocks });
+      this.waitingBlocks += blocks;`,
+    replace: `      this.allocator.release({ start, blocks });`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'reuse a metadata page before the checkpoint',
+    file: 'tree/page-space.ts',
+    find: `    this.unlive(page);
+    this.dropped.push(page);`,
+    replace: `    this.giveBack(page);`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'write on in the log segment that the checkpoint still needs',
+    file: 'log/log-segments.ts',
+    find: `    this.active = this.active === 0 ? 1 : 0;
+`,
+    replace: '',
+    suite: 'crash-states',
+  },
+  {
+    name: 'write all superblock copies at once',
+    file: 'format/superblock.ts',
+    find: `first * BLOCK_BYTES, 'superblock');
+    await device.flush();
+  }`,
+    replace: `first * BLOCK_BYTES, 'superblock');
+  }
+  await device.flush();`,
+    suite: 'crash-states',
+  },
+  {
+    name: 'write the superblock copy that counts first',
+    file: 'format/superblock.ts',
+    find: `countingCopy < half ? [half, 0] : [0, half]`,
+    replace: `countingCopy < half ? [0, half] : [half, 0]`,
+    suite: 'crash-in-recovery',
+  },
+  {
+    name: 'drop a superblock copy',
+    file: 'format/superblock.ts',
+    find: `    blocks.push(block.subarray(0, sizeBytes));`,
+    replace: `    if (copy !== 3) blocks.push(block.subarray(0, sizeBytes));`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the address of a page and what its parent says of it',
+    file: 'tree/page.ts',
+    find: `  if (position !== expected.position) return \`it was written for position \${position}\`;
+`,
+    replace: `  if (page.readUInt32LE(CHECKSUM_AT) === checksumOf(page)) return undefined;
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify data blocks',
+    file: 'units/unit-reader.ts',
+    find: `!== piece.checksum) return undefined;`,
+    replace: `!== piece.checksum && piece.to < 0) return undefined;`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'treat an error as absent',
+    file: 'tree/page-store.ts',
+    find: `    const advice = 'Replace the device and let its units be rebuilt.';`,
+    replace: `    Page.initPage(bytes, { kind: 1, level: 0, deviceIdBytes, position, sequence: 0, treeId: 0 });
+    if (page > 0) return { number: page, bytes, epoch: 0, checksum, isDirty: false, isRecent: true };
+    const advice = 'Replace the device and let its units be rebuilt.';`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'take a hole in the log for its end',
+    file: 'log/log-replay.ts',
+    find: `    if (last < knownFlushed) throw this.damaged(last + 1, knownFlushed);`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'try a failed log write again',
+    file: 'engine/committer.ts',
+    find: `      await this.makeDurable(formed);
+    } catch (cause) {`,
+    replace: `      await this.makeDurable(formed).catch(() => this.makeDurable(formed));
+    } catch (cause) {`,
+    suite: 'failed-calls',
+  },
+  {
+    name: 'go on after a failed checkpoint',
+    file: 'engine/checkpointer.ts',
+    find: `    this.health.die(cause);
+    for (const { reject } of waiters)`,
+    replace: `    for (const { reject } of waiters)`,
+    suite: 'failed-calls',
+  },
+  {
+    name: 'split a page without its separator',
+    file: 'tree/node-split.ts',
+    find: `      this.separator = dividing(Page.leafKey(cells[at - 1]), Page.leafKey(cells[at]));`,
+    replace: `      this.separator = Buffer.from(Page.leafKey(cells[Math.min(at + 1, cells.length - 1)]));`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'free a unit without its extents',
+    file: 'engine/unit-transactions.ts',
+    find: `      space.noteFreed(table.delete(key));
+      return true;`,
+    replace: `      table.delete(key);
+      return true;`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'read a small unit in the log after it has moved',
+    file: 'engine/small-units.ts',
+    find: `        if (this.byName.get(unit.name) === unit) this.byName.delete(unit.name);`,
+    replace: ``,
+    suite: 'engine-model',
+  },
+];
