@@ -147,6 +147,8 @@ class Decoder {
           crc32(Buffer.concat([group.subarray(0, 64), group.subarray(72, 72 + recordBytes)])),
         );
         const payloadStart = Math.ceil((72 + recordBytes) / BLOCK) * BLOCK;
+        const padding = Buffer.concat([group.subarray(68, 72), group.subarray(72 + recordBytes, payloadStart)]);
+        expect(padding.equals(Buffer.alloc(padding.length))).toBe(true);
         const end = payloadStart + u32(group, 60) * BLOCK;
         yield {
           records: group.subarray(72, 72 + recordBytes),

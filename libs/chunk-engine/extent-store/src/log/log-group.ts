@@ -19,8 +19,9 @@
  *   then       payload: bytes of small units, each from the beginning of a block, zeros up to its end. Their records hold
  *              their checksums.
  *
- * A group is valid when magic, version, device id, address, log generation and checksum are right. What its records say of
- * payload and data blocks is checked apart.
+ * A group is valid when magic, version, device id, address, log generation and checksum are right, and all is zero that is
+ * said to be zero before the payload: no bit there is without a check. What its records say of payload and data blocks is
+ * checked apart.
  */
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from '@holdfast/stdx';
@@ -29,6 +30,8 @@ import { roundUp } from '../format/device-layout.js';
 const MAGIC = 0x474c_4648;
 const VERSION = 2;
 const CHECKSUM_AT = 64;
+const CHECKSUM_END = 68;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 export const GROUP_HEADER_BYTES = 72;
 
 export interface GroupAddress {
@@ -93,6 +96,8 @@ export function decodeGroup(block: Buffer, address: GroupAddress): DecodedGroup 
   const sizeBytes = groupBytes(recordBytes, block.readUInt32LE(60));
   const recordsEnd = GROUP_HEADER_BYTES + recordBytes;
   if (sizeBytes > block.length || block.readUInt32LE(CHECKSUM_AT) !== checksumOf(block, recordsEnd)) return undefined;
+  if (!isZero(block, CHECKSUM_END, GROUP_HEADER_BYTES)) return undefined;
+  if (!isZero(block, recordsEnd, payloadStart(recordBytes))) return undefined;
   return {
     sequence: Number(block.readBigUInt64LE(40)),
     knownFlushed: Number(block.readBigUInt64LE(48)),
@@ -100,4 +105,9 @@ export function decodeGroup(block: Buffer, address: GroupAddress): DecodedGroup 
     payload: block.subarray(payloadStart(recordBytes), sizeBytes),
     sizeBytes,
   };
+}
+
+/** Less than a block. */
+function isZero(block: Buffer, from: number, to: number): boolean {
+  return block.compare(ZEROS, 0, to - from, from, to) === 0;
 }

@@ -112,8 +112,7 @@ function liveBlocks(
   const add = (name: BlockName, position: number, coveredBytes = BLOCK_BYTES): void =>
     void blocks.get(name)?.push({ position, coveredBytes });
   for (let copy = 0; copy < 4; copy += 1) add('superblock', copy * BLOCK_BYTES);
-  for (const { kind, position } of lastWrites)
-    if (kind === 'log') add('log', position, 72 + image.readUInt32LE(position + 56));
+  for (const { kind, position } of lastWrites) if (kind === 'log') add('log', position);
   const rootPage = image.readUInt32LE(136);
   const root = PAGES_START + rootPage * BLOCK_BYTES;
   const bitmap = PAGES_START + image.readUInt32LE(root + 256) * BLOCK_BYTES;
