@@ -89,6 +89,36 @@ describe('a damaged device', () => {
     expect(told.size).toBe(11);
   });
 
+  it('seed-2.26: the zeros behind a unit, in the log or in data blocks, are verified by the scrub and by a second write', async () => {
+    for (const sizeBytes of [SMALL_BYTES - 100, 40_000]) {
+      const { device, store } = await openImage(await formattedImage());
+      await put(store, SMALL, sizeBytes);
+      if (sizeBytes > SMALL_BYTES) await store.checkpoint();
+      await store.close();
+      const last = bytesOf(SMALL, sizeBytes).subarray(-50);
+      device.image[device.image.indexOf(last) + last.length + 7] ^= 4;
+      for (const isMoved of [false, true]) {
+        const { store: again } = await openImage(device.image);
+        if (isMoved) await again.checkpoint();
+        expect((await readBack(again, SMALL))?.bytes.equals(bytesOf(SMALL, sizeBytes))).toBe(true);
+        expect((await again.scrub()).damaged).toMatchObject([unitOf(SMALL)]);
+        expect(await put(again, SMALL, sizeBytes)).toBe('rewritten');
+        expect((await again.scrub()).damaged).toEqual([]);
+      }
+    }
+  });
+
+  it('a group whose last block arrived without its end is a cut: dropped when nothing names it as flushed', async () => {
+    const { device, store } = await openImage(await formattedImage());
+    await put(store, 1, SMALL);
+    await put(store, 2, SMALL);
+    const tail = lastPayload(device) + SMALL;
+    device.image[tail + 1000] = 0x5a;
+    const { store: again } = await openImage(device.image);
+    expect((await again.list({ limit: 9 })).map(({ chunkId }) => chunkId)).toEqual([unitOf(1).chunkId]);
+    expect((await again.scrub()).damaged).toEqual([]);
+  });
+
   it('a damaged superblock copy is told, in either file of a pair, and the others serve', async () => {
     for (const file of ['meta', 'data'] as const) {
       const images = await formattedPair();

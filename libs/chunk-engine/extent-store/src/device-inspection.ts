@@ -93,7 +93,7 @@ export class DeviceInspection {
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const parts = await this.parts();
     const verify = async (unit: UnitHeader): Promise<boolean> =>
-      (await unitBytes(parts, unitKeyBytes(unit), unit)) !== undefined;
+      (await unitBytes(parts, unitKeyBytes(unit), unit, { tail: 'verify-tail' })) !== undefined;
     return scrub(parts, verify, options);
   }
 

@@ -17,7 +17,7 @@ import { recover, type Recovered } from './engine/recovery.js';
 import { scrubPages } from './engine/page-scrub.js';
 import { scrub, type ScrubOptions, type ScrubReport } from './engine/scrub.js';
 import type { ScrubPaceOptions } from './engine/scrub-pace.js';
-import { unitBytes } from './engine/unit-bytes.js';
+import { unitBytes, type UnitBytesOptions } from './engine/unit-bytes.js';
 import { FreeUnits } from './engine/unit-transactions.js';
 import { UnitWriter, type Pull } from './engine/unit-writer.js';
 import { ExtentStoreError } from './extent-store-error.js';
@@ -180,15 +180,7 @@ export class ExtentStore {
     checkUnitKey(unit);
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
       throw new RangeError(`range ${range.offset}+${range.length}`);
-    const key = unitKeyBytes(unit);
-    for (let tries = 0; tries < READ_TRIES; tries += 1) {
-      const header = await this.parts.table.get(key);
-      if (header === undefined) return undefined;
-      const bytes = await unitBytes(this.parts, key, header, range);
-      if (bytes !== undefined) return { header, bytes };
-      // Freed while it was read: its blocks may hold another unit by now.
-    }
-    throw this.damaged(key);
+    return this.readVerified(unitKeyBytes(unit), { range });
   }
 
   async stat(chunkId: string, unitIndex: number): Promise<UnitHeader | undefined> {
@@ -270,7 +262,7 @@ export class ExtentStore {
   scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const verify = async ({ chunkId, unitIndex }: UnitHeader): Promise<boolean> => {
       try {
-        await this.read(chunkId, unitIndex);
+        await this.readVerified(unitKeyBytes({ chunkId, unitIndex }), { tail: 'verify-tail' });
         return true;
       } catch (error) {
         if (error instanceof ExtentStoreError && error.code === 'UnitDamaged') return false;
@@ -321,6 +313,17 @@ export class ExtentStore {
     return transaction.durable;
   }
 
+  private async readVerified(key: Buffer, options: UnitBytesOptions): Promise<StoredUnit | undefined> {
+    for (let tries = 0; tries < READ_TRIES; tries += 1) {
+      const header = await this.parts.table.get(key);
+      if (header === undefined) return undefined;
+      const bytes = await unitBytes(this.parts, key, header, options);
+      if (bytes !== undefined) return { header, bytes };
+      // Freed while it was read: its blocks may hold another unit by now.
+    }
+    throw this.damaged(key);
+  }
+
   private async writeOnce(
     key: Buffer,
     header: UnitHeader,
@@ -334,7 +337,7 @@ export class ExtentStore {
       return 'written';
     }
     if (!sameUnit(existing, header)) throw this.exists(key);
-    const stored = await unitBytes(this.parts, key, existing);
+    const stored = await unitBytes(this.parts, key, existing, { tail: 'verify-tail' });
     if (stored === undefined) {
       await this.writer.write(header, pull, deadline);
       return 'rewritten';

@@ -210,6 +210,8 @@ function checkDevice(decoder: Decoder): void {
     const offset = key.readUInt32BE(17);
     const end = Math.min(unit.length, offset + u32(value, 4) * BLOCK);
     decoder.blocks(u32(value, 0), end - offset).copy(unit, offset);
+    const whole = decoder.blocks(u32(value, 0), u32(value, 4) * BLOCK);
+    expect(whole.subarray(end - offset).every((byte) => byte === 0)).toBe(true);
     for (let at = offset, sum = 8; at < end; at = (Math.floor(at / 65_536) + 1) * 65_536, sum += 4) {
       const piece = unit.subarray(at, Math.min(end, (Math.floor(at / 65_536) + 1) * 65_536));
       expect(pieceChecksum(key.subarray(0, 17), at, piece)).toBe(u32(value, sum));
@@ -304,6 +306,8 @@ describe('the format as FORMAT.md tells it', () => {
       expect(u32(record, 64)).toBe(block);
       const bytes = small.payload.subarray(block * BLOCK, block * BLOCK + sizeBytes);
       expect(bytes.equals(bytesOf(number, sizeBytes))).toBe(true);
+      const tail = small.payload.subarray(block * BLOCK + sizeBytes, Math.ceil(block + sizeBytes / BLOCK) * BLOCK);
+      expect(tail.equals(Buffer.alloc(BLOCK - (sizeBytes % BLOCK)))).toBe(true);
       const key = Buffer.concat([record.subarray(8, 24), record.subarray(1, 2)]);
       expect(pieceChecksum(key, 0, bytes)).toBe(u32(record, 68));
     }

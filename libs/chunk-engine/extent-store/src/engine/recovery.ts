@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
 import { ExtentStoreError } from '../extent-store-error.js';
 import { BLOCK_BYTES } from '@holdfast/stdx';
-import { blockPosition, blocksFor, layoutOf, segmentStart, type DeviceLayout } from '../format/device-layout.js';
+import { blocksFor, layoutOf, roundUp, segmentStart, type DeviceLayout } from '../format/device-layout.js';
 import { uuidToBytes, type Superblock } from '../format/superblock.js';
 import { LogReader, type ReplayGroup } from '../log/log-replay.js';
 import type { CatalogueChange, LogRecord } from '../log/log-record.codec.js';
@@ -15,8 +15,9 @@ import { ExtentAllocator, extentOf } from '../space/extent-allocator.js';
 import { BTree, EMPTY_ROOT, missing } from '../tree/b-tree.js';
 import { PageStore } from '../tree/page-store.js';
 import { PageWalk } from '../tree/page-walk.js';
-import { unitKeyBytes, unitName, type MappedExtent } from '../units/unit-record.codec.js';
-import { pieceChecksum, piecesOf, unitSeed } from '../units/unit-checksums.js';
+import { unitKeyBytes, unitName } from '../units/unit-record.codec.js';
+import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
+import { isZeroTail, readUnit } from '../units/unit-reader.js';
 import { UnitTable } from '../units/unit-table.js';
 import { Catalogues } from './catalogues.js';
 import { DataSpace } from './data-space.js';
@@ -135,25 +136,15 @@ async function verifies(record: LogRecord, payload: Buffer, data: DeviceFile, la
   if (record.kind === 'small-unit') {
     const { header, place } = record;
     const from = place.block * BLOCK_BYTES;
-    const bytes = payload.subarray(from, from + header.unitSizeBytes);
-    return pieceChecksum(unitSeed(unitKeyBytes(header)), 0, bytes) === place.checksum;
+    const end = from + header.unitSizeBytes;
+    if (!isZeroTail(payload.subarray(end, roundUp(end)))) return false;
+    return pieceChecksum(unitSeed(unitKeyBytes(header)), 0, payload.subarray(from, end)) === place.checksum;
   }
   if (record.kind !== 'unit') return true;
-  const seed = unitSeed(unitKeyBytes(record.header));
-  for (const extent of record.extents) {
-    const to = Math.min(record.header.unitSizeBytes, extent.offset + extent.blocks * BLOCK_BYTES);
-    const bytes = Buffer.alloc(to - extent.offset);
-    const read = await data.read(bytes, blockPosition(layout, extent.start), 'data').catch(() => 0);
-    if (read !== bytes.length || !isSound(seed, extent, bytes)) return false;
-  }
-  return true;
-}
-
-function isSound(seed: number, extent: MappedExtent, bytes: Buffer): boolean {
-  return piecesOf({ from: extent.offset, to: extent.offset + bytes.length }).every(({ from, to }, index) => {
-    const piece = bytes.subarray(from - extent.offset, to - extent.offset);
-    return pieceChecksum(seed, from, piece) === extent.checksums[index];
-  });
+  const { header, extents } = record;
+  const { unitSizeBytes } = header;
+  const unit = { key: unitKeyBytes(header), unitSizeBytes, extents };
+  return (await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, 'verify-tail')) !== undefined;
 }
 
 /** Extents that became free with the checkpoint go to the others; resolves to the pages of the tree that held them. */

@@ -1,9 +1,19 @@
 /** Reads the bytes of units from data blocks and verifies them. */
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
-import { blockPosition, type DeviceLayout } from '../format/device-layout.js';
+import { blockPosition, roundUp, type DeviceLayout } from '../format/device-layout.js';
 import { piecesOf, pieceChecksum, unitSeed, type PieceRange } from './unit-checksums.js';
 import type { MappedExtent } from './unit-record.codec.js';
+
+/** What lies behind the last byte of a unit in its last block is zero; `verify-tail` holds it to that. */
+export type TailRule = 'ignore-tail' | 'verify-tail';
+
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
+
+/** Whether these are the zeros behind the end of a unit: less than a block. */
+export function isZeroTail(tail: Uint8Array): boolean {
+  return ZEROS.compare(tail, 0, tail.length, 0, tail.length) === 0;
+}
 
 /** A piece with where it lies and what it must sum to. */
 interface StoredPiece extends PieceRange {
@@ -13,13 +23,14 @@ interface StoredPiece extends PieceRange {
 
 /**
  * Bytes [from, to) of a unit of `unitSizeBytes`; the whole pieces that they touch are read and verified. Undefined when they
- * do not verify or cannot be read.
+ * do not verify or cannot be read. With `verify-tail` so are the zeros behind the unit when it is read to its end.
  */
 export async function readUnit(
   data: DeviceFile,
   layout: DeviceLayout,
   unit: { readonly key: Buffer; readonly unitSizeBytes: number; readonly extents: readonly MappedExtent[] },
   { from, to }: PieceRange,
+  tailRule: TailRule = 'ignore-tail',
 ): Promise<Buffer | undefined> {
   assert(from >= 0 && from <= to && to <= unit.unitSizeBytes, 'A range lies in its unit', { from, to });
   if (from === to) return Buffer.alloc(0);
@@ -29,8 +40,12 @@ export async function readUnit(
   // A unit whose bytes are not mapped is damaged: holes are never read as zeros.
   if (!covers(pieces, { from, to })) return undefined;
   const start = pieces[0].from;
-  const bytes = Buffer.allocUnsafeSlow((pieces.at(-1)?.to ?? to) - start);
+  const end = pieces.at(-1)?.to ?? to;
+  const readEnd = tailRule === 'verify-tail' && end === unit.unitSizeBytes ? roundUp(end) : end;
+  const bytes = Buffer.allocUnsafeSlow(readEnd - start);
   for (const run of runsOf(pieces)) {
+    // The last block of the unit is read whole with the piece that ends in it.
+    if (run.to === end) run.to = readEnd;
     const target = bytes.subarray(run.from - start, run.to - start);
     const sizeBytes = await data.read(target, run.position, 'data').catch(() => 0);
     if (sizeBytes !== target.length) return undefined;
@@ -40,6 +55,7 @@ export async function readUnit(
     const part = bytes.subarray(piece.from - start, piece.to - start);
     if (pieceChecksum(seed, piece.from, part) !== piece.checksum) return undefined;
   }
+  if (!isZeroTail(bytes.subarray(end - start))) return undefined;
   return bytes.subarray(from - start, to - start);
 }
 
