@@ -3,6 +3,9 @@ import { ExtentStore } from '@holdfast/extent-store';
 import { blankCapacityBytes } from './blank-capacity.js';
 import type { OwnedDevice } from './local-unit-store.js';
 
+/** Memory of each device for small units that were read lately. */
+const RECENT_UNIT_BYTES = 8 * 1024 * 1024;
+
 /** A device file (or block device) of this process. */
 export interface DeviceSetting {
   /** UUID, lower case. */
@@ -57,7 +60,7 @@ async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptio
       });
     }
   }
-  const store = await ExtentStore.open(path);
+  const store = await ExtentStore.open(path, { recentUnitBytes: RECENT_UNIT_BYTES });
   const found = store.superblock;
   if (found.deviceId === deviceId && found.clusterId === clusterId && found.generation === generation) return store;
   await store.close();

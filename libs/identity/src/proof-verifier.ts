@@ -48,7 +48,7 @@ export class ProofVerifier {
     const signingKey = this.signatures.check(accessKeyId, secret, proof);
     if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
     this.uses.note(accessKeyId);
-    return wantsSigningKey ? { principal, signingKey: signingKey.export() } : { principal };
+    return wantsSigningKey ? { principal, signingKey } : { principal };
   }
 
   /** Temporary keys: their token says what they are, and what it was issued for must stand. */
@@ -58,7 +58,7 @@ export class ProofVerifier {
     if (signingKey === undefined) throw new HoldfastError('SignatureDoesNotMatch');
     const principal = await withinDeadline(call, this.principalOfClaims(session.claims));
     if (principal === undefined) throw new HoldfastError('InvalidAccessKeyId');
-    return proof.wantsSigningKey ? { principal, signingKey: signingKey.export() } : { principal };
+    return proof.wantsSigningKey ? { principal, signingKey } : { principal };
   }
 
   private async verifySignatureV2(call: CallContext, proof: SignatureV2Proof): Promise<VerifiedProof> {

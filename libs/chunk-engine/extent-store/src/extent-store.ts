@@ -25,6 +25,7 @@ import { KEY_MAX_BYTES, missing } from './tree/b-tree.js';
 import type { Transaction } from './engine/transaction.js';
 import { checkUnitHeader, checkUnitKey, type UnitHeader, type UnitKey } from './unit-header.js';
 import { pullExactly } from './unit-pull.js';
+import { RecentUnits } from './units/recent-units.js';
 import { decodeUnit, unitKeyBytes, unitName } from './units/unit-record.codec.js';
 
 export interface OpenOptions {
@@ -32,6 +33,8 @@ export interface OpenOptions {
   readonly metadataPath?: string;
   /** Memory for metadata pages. By default 32 MiB. */
   readonly cacheBytes?: number;
+  /** Memory for small units that were read lately. By default none: each read is one of the device. */
+  readonly recentUnitBytes?: number;
   readonly clock?: Clock;
   readonly io?: DevicePort;
   /** Lets those whose answer came go on, before the next group of the log is formed. */
@@ -99,12 +102,14 @@ export class ExtentStore {
   private readonly writer: UnitWriter;
   /** Units being written: one writer per unit. */
   private readonly inFlight = new Map<string, Promise<unknown>>();
+  private readonly recent: RecentUnits;
   private closing: Promise<void> | undefined;
 
   private constructor(
     private readonly opened: OpenedDevice,
     private readonly recovered: Recovered,
     turn: () => Promise<void>,
+    recentUnitBytes = 0,
   ) {
     const { deviceId, clusterId, deviceGeneration, capacityBytes } = opened.superblock;
     this.superblock = { deviceId, clusterId, generation: deviceGeneration, capacityBytes };
@@ -112,6 +117,7 @@ export class ExtentStore {
     this.health = recovered.health;
     this.committer = new Committer(this.parts, this.health, recovered.checkpointer, { turn });
     this.writer = new UnitWriter(this.parts, this.health, this.committer);
+    this.recent = new RecentUnits(recentUnitBytes);
   }
 
   /**
@@ -132,7 +138,7 @@ export class ExtentStore {
     try {
       const cachePagesMax = Math.max(CACHE_PAGES_MIN, Math.floor(cacheBytes / BLOCK_BYTES));
       const recovered = await recover(opened, { path, clock, cachePagesMax, pause });
-      return new ExtentStore(opened, recovered, options.turn ?? (() => nextTurn()));
+      return new ExtentStore(opened, recovered, options.turn ?? (() => nextTurn()), options.recentUnitBytes);
     } catch (error) {
       await opened.release();
       throw error;
@@ -164,7 +170,9 @@ export class ExtentStore {
     const writing = this.writeOnce(key, copyHeader(header), pull, deadline);
     this.inFlight.set(name, writing);
     try {
-      return await writing;
+      const outcome = await writing;
+      if (outcome === 'rewritten') this.recent.remove(header.chunkId);
+      return outcome;
     } finally {
       this.inFlight.delete(name);
     }
@@ -172,15 +180,20 @@ export class ExtentStore {
 
   /**
    * The unit, or a range of it cut at its end; only the 64 KiB pieces it touches are read and verified. Undefined when the
-   * unit is not here.
+   * unit is not here. The bytes are not to be changed: other readers may be given the same.
    * @throws ExtentStoreError UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
    */
   async read(chunkId: string, unitIndex: number, range?: ByteRange): Promise<StoredUnit | undefined> {
-    const unit = { chunkId, unitIndex };
-    checkUnitKey(unit);
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
       throw new RangeError(`range ${range.offset}+${range.length}`);
-    return this.readVerified(unitKeyBytes(unit), { range });
+    const recent = this.recent.get(chunkId, unitIndex);
+    if (recent !== undefined) return { header: recent.header, bytes: partOf(recent.bytes, range) };
+    const key = { chunkId, unitIndex };
+    checkUnitKey(key);
+    const { moment } = this.recent;
+    const unit = await this.readVerified(unitKeyBytes(key), { range });
+    if (unit !== undefined) this.recent.add(unit.header, unit.bytes, moment);
+    return unit;
   }
 
   async stat(chunkId: string, unitIndex: number): Promise<UnitHeader | undefined> {
@@ -204,7 +217,11 @@ export class ExtentStore {
     for (let from = 0; from === 0 || from < units.length; from += freeKeysMax) {
       parts.push(this.submit(new FreeUnits(this.parts, units.slice(from, from + freeKeysMax), seen)));
     }
-    return (await Promise.all(parts)).reduce((sum, count) => sum + count, 0);
+    try {
+      return (await Promise.all(parts)).reduce((sum, count) => sum + count, 0);
+    } finally {
+      for (const { chunkId } of units) this.recent.remove(chunkId);
+    }
   }
 
   /** Headers by chunk id and unit index, at most `limit`; fewer mean that there are no more. Errors: MetadataDamaged. */
@@ -260,9 +277,9 @@ export class ExtentStore {
 
   /** Reads and verifies all units, or goes on with it; what is damaged is told, not changed. */
   scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
-    const verify = async ({ chunkId, unitIndex }: UnitHeader): Promise<boolean> => {
+    const verify = async (unit: UnitHeader): Promise<boolean> => {
       try {
-        await this.readVerified(unitKeyBytes({ chunkId, unitIndex }), { tail: 'verify-tail' });
+        await this.readVerified(unitKeyBytes(unit), { tail: 'verify-tail' });
         return true;
       } catch (error) {
         if (error instanceof ExtentStoreError && error.code === 'UnitDamaged') return false;
@@ -373,6 +390,10 @@ export class ExtentStore {
       `${this.parts.path}: the bytes of unit ${key.toString('hex')} do not verify`,
     );
   }
+}
+
+function partOf(bytes: Buffer, range: ByteRange | undefined): Buffer {
+  return range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length);
 }
 
 /** Only the fields of a header, so that nothing else of the caller stays in memory. */

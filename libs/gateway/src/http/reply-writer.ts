@@ -8,6 +8,8 @@ import type { RequestBody } from './request-body.js';
 /** So much of a body that nobody wanted is read without giving the connection up. */
 const DRAIN_IN_PLACE_BYTES = 64 * 1024;
 const LINGER_MS = 2000;
+/** A body up to here goes out as text: the server joins it with the head to one write, which it does not do with bytes. */
+const JOINED_BODY_BYTES_MAX = 8 * 1024;
 
 /** One request and its answer on one connection. */
 export interface Channel {
@@ -102,7 +104,8 @@ export class ReplyWriter {
         // The last bytes and the end are one write; what the source still does delays nobody.
         if (sentBytes === body.sizeBytes) {
           beforeEnd?.(status);
-          out.end(step.value);
+          if (sentBytes <= JOINED_BODY_BYTES_MAX) out.end(step.value.toString('latin1'), 'latin1');
+          else out.end(step.value);
           this.watchTail(channel);
         } else if (!out.write(step.value)) await this.takenOrGone(channel, 'drain');
       }

@@ -15,7 +15,20 @@ import type { Exchange } from '../pipeline/exchange.js';
 const PARTS_AT_ONCE = 16;
 
 /** The bytes `first`..`last` of a version in order, whether it was written at once or in parts. */
-export async function* objectBytes(
+export function objectBytes(
+  exchange: Exchange,
+  bucket: BucketRecord,
+  version: ObjectVersion,
+  range: ByteRange,
+): AsyncIterable<Buffer> {
+  const { partSizes, chunks } = version;
+  if (partSizes !== undefined || chunks === undefined) return bytesOfParts(exchange, bucket, version, range);
+  const span = { chunks: decodeChunkList(chunks), firstByte: range.first, lastByte: range.last };
+  // Without a generator around it: of a small object that would cost as much as its bytes.
+  return exchange.services.data.read(exchange.transferCall(), span);
+}
+
+async function* bytesOfParts(
   exchange: Exchange,
   bucket: BucketRecord,
   version: ObjectVersion,

@@ -5,12 +5,13 @@ interface Waiting<I, R> {
 }
 
 /**
- * While one query is under way the next one collects; it leaves when a lane is free. No timer: alone, an item leaves at once.
- * `send` answers one result per item in their order; when it throws, every item of the batch gets the error.
+ * While one query is under way the next one collects; it leaves when a lane is free. No timer: an item that finds a free lane
+ * waits only for those that arrived in the same turn of the event loop, so that what came together leaves together. `send` answers one result per item in their order; when it throws, every item of the batch gets the error.
  */
 export class Batcher<I, R> {
   private queue: Waiting<I, R>[] = [];
   private underWay = 0;
+  private gathering = false;
 
   constructor(
     private readonly options: { readonly sizeMax: number; readonly lanes: number },
@@ -20,6 +21,15 @@ export class Batcher<I, R> {
   submit(item: I): Promise<R> {
     return new Promise((resolve, reject) => {
       this.queue.push({ item, resolve, reject });
+      this.gather();
+    });
+  }
+
+  private gather(): void {
+    if (this.gathering || this.underWay >= this.options.lanes) return;
+    this.gathering = true;
+    setImmediate(() => {
+      this.gathering = false;
       this.pump();
     });
   }

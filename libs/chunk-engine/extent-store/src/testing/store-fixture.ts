@@ -90,12 +90,14 @@ export async function formattedImage(): Promise<Buffer> {
 
 export interface OpenImageOptions extends SimulatedDeviceOptions {
   readonly clock?: Clock;
+  readonly recentUnitBytes?: number;
 }
 
 export async function openImage(image: Buffer, options: OpenImageOptions = {}) {
   const device = new SimulatedDevice(image, options);
   const io = new SimulatedDevicePort({ sim: device });
-  const store = await ExtentStore.open('sim', { io, clock: options.clock, cacheBytes: 0, turn, pause: turn });
+  const { clock, recentUnitBytes } = options;
+  const store = await ExtentStore.open('sim', { io, clock, recentUnitBytes, cacheBytes: 0, turn, pause: turn });
   return { device, store };
 }
 
