@@ -68,6 +68,27 @@ export function unitStoreContract(name: string, start: () => Promise<UnitStoreUn
       }
     });
 
+    it('seed-2.4: units of one chunk are told apart by their index', async () => {
+      const chunkId = newId();
+      const units = [3, 0, 2].map((unitIndex) => ({
+        header: unitHeader(6000, { chunkId, k: 1, m: 3, unitIndex }),
+        bytes: randomBytes(6000),
+      }));
+      for (const { header, bytes } of units) await put(header, bytes);
+      for (const { header, bytes } of units) {
+        const found = await get(header);
+        expect(found?.header).toMatchObject({ ...header });
+        expect(found?.bytes.equals(bytes)).toBe(true);
+      }
+      expect(await get({ ...units[0].header, unitIndex: 1 })).toBeUndefined();
+      await under.units.free(call(), under.device, [{ chunkId, unitIndex: 0 }], database());
+      expect(await Promise.all(units.map(async ({ header }) => (await get(header)) !== undefined))).toEqual([
+        true,
+        false,
+        true,
+      ]);
+    });
+
     it('seed-2.27: gives the range asked for, cut at the end of the unit', async () => {
       const bytes = randomBytes(200_001);
       const header = unitHeader(bytes.length);
@@ -147,15 +168,27 @@ export function unitStoreContract(name: string, start: () => Promise<UnitStoreUn
       expect(await get(late)).toBeUndefined();
     });
 
-    it('seed-2.25: refuses a device that it does not own', async () => {
+    it('seed-2.25: refuses every call for a device that it does not own, and asks for no byte', async () => {
       const foreign = { ...under.device, deviceId: '00000000-0000-4000-8000-00000000dead' };
-      const header = unitHeader(5);
-      await expect(
-        under.units.write(call(), foreign, header, EPOCH, () => piecesOf(randomBytes(5))),
-      ).rejects.toMatchObject({ code: 'ServiceUnavailable' });
-      await expect(under.units.read(call(), foreign, header, 0, 5)).rejects.toMatchObject({
-        code: 'ServiceUnavailable',
-      });
+      const own = unitHeader(5);
+      await put(own, randomBytes(5));
+      const before = await under.units.status(call(), under.device);
+      let pulls = 0;
+      const pull = () => {
+        pulls += 1;
+        return piecesOf(randomBytes(50_000));
+      };
+      for (const refused of [
+        () => under.units.write(call(), foreign, unitHeader(50_000), EPOCH, pull),
+        () => under.units.read(call(), foreign, own, 0, 5),
+        () => under.units.free(call(), foreign, [own], database()),
+        () => under.units.list(call(), foreign, { limit: 5, minimumAgeMs: 0 }),
+        () => under.units.status(call(), foreign),
+      ])
+        await expect(refused()).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+      expect(pulls).toBe(0);
+      expect(await under.units.status(call(), under.device)).toEqual(before);
+      expect(await get(own)).toBeDefined();
     });
 
     it('frees units for its own database only; absent ones count as freed', async () => {

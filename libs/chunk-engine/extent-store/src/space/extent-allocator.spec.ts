@@ -44,9 +44,15 @@ class AllocatorUnderTest {
     return found;
   }
 
+  /** What the tree by offset says; the one by length and the count say the same. */
   async list(): Promise<Extent[]> {
     const extents: Extent[] = [];
     for await (const extent of this.allocator.extents()) extents.push(extent);
+    const byLength: Extent[] = [];
+    for await (const { key } of this.trees[1].scan())
+      byLength.push({ start: key.readUInt32BE(4), blocks: key.readUInt32BE(0) });
+    expect(byLength.sort((a, b) => a.start - b.start)).toEqual(extents);
+    expect(this.allocator.freeBlocks).toBe(extents.reduce((sum, { blocks }) => sum + blocks, 0));
     return extents;
   }
 }
@@ -104,6 +110,14 @@ describe('extent allocator', () => {
       [10, 3, [[13, 7]]],
       [17, 3, [[10, 7]]],
       [
+        11,
+        8,
+        [
+          [10, 1],
+          [19, 1],
+        ],
+      ],
+      [
         13,
         3,
         [
@@ -149,6 +163,7 @@ describe('extent allocator', () => {
       [9, 2],
       [15, 2],
       [12, 1],
+      [9, 8],
     ])
       expect(() => under.allocator.release({ start: again[0], blocks: again[1] })).toThrow('What is freed was in use');
   });

@@ -6,7 +6,7 @@ import { layoutOf } from '../format/device-layout.js';
 import { decodeRecords } from '../log/log-record.codec.js';
 import { BTree, EMPTY_ROOT, missing } from '../tree/b-tree.js';
 import { PageStore } from '../tree/page-store.js';
-import { SEGMENT_BYTES, formattedImage, headerOf, openImage, put } from '../testing/store-fixture.js';
+import { SEGMENT_BYTES, bytesOf, formattedImage, headerOf, openImage, put } from '../testing/store-fixture.js';
 import { readUnit } from './unit-reader.js';
 import { UnitTable } from './unit-table.js';
 import { unitKeyBytes, type MappedExtent } from './unit-record.codec.js';
@@ -34,8 +34,14 @@ const EXTENTS = [extentAt(0, 40, 2), extentAt(2 * BLOCK_BYTES, 10, 1), extentAt(
 describe('unit table', () => {
   it('seed-2.14: the extents of a unit stand by offset, from its beginning to its end, whatever lies beside it', () => {
     const table = emptyTable();
-    const [before, after] = [headerOf(2, 100), headerOf(3, 100)];
-    for (const other of [before, after]) table.put(unitKeyBytes(other), other, [{ ...extentAt(0, 90, 1), start: 90 }]);
+    const { chunkId } = header;
+    // The units of the same chunk beside it, and another chunk.
+    const others = [
+      headerOf(2, 100, { chunkId, unitIndex: 0 }),
+      headerOf(2, 100, { chunkId, unitIndex: 2 }),
+      headerOf(3, 100),
+    ];
+    for (const other of others) table.put(unitKeyBytes(other), other, [{ ...extentAt(0, 90, 1), start: 90 }]);
     table.put(key, header, [EXTENTS[2], EXTENTS[0], EXTENTS[1]]);
     expect(table.extents(key)).toEqual(EXTENTS);
     expect(table.find(key)).toEqual(header);
@@ -43,7 +49,27 @@ describe('unit table', () => {
     expect(table.delete(key)).toEqual(EXTENTS);
     expect(table.extents(key)).toEqual([]);
     expect(table.find(key)).toBeUndefined();
-    expect(table.unitCount).toBe(2);
+    expect(table.unitCount).toBe(3);
+    for (const other of others) expect(table.extents(unitKeyBytes(other))).toHaveLength(1);
+  });
+
+  it('seed-2.4: a unit is named by chunk and index, each to its own key, from which both come back', () => {
+    const table = emptyTable();
+    const names = new Set<string>();
+    for (const chunk of [1, 2])
+      for (const unitIndex of [0, 1, 2, 127, 128, 255]) {
+        const each = headerOf(chunk, 100 + unitIndex, { unitIndex });
+        names.add(unitKeyBytes(each).toString('hex'));
+        table.put(unitKeyBytes(each), each, []);
+      }
+    expect(names.size).toBe(12);
+    expect(table.unitCount).toBe(12);
+    for (const chunk of [1, 2])
+      for (const unitIndex of [0, 1, 2, 127, 128, 255]) {
+        const each = headerOf(chunk, 100 + unitIndex, { unitIndex });
+        expect(unitKeyBytes(each)).toEqual(unitKeyBytes({ chunkId: each.chunkId, unitIndex }));
+        expect(table.find(unitKeyBytes({ chunkId: each.chunkId, unitIndex }))).toEqual(each);
+      }
   });
 
   it('seed-2.14: a hole, and what was never written, is damage and not zeros', async () => {
@@ -92,6 +118,14 @@ describe('unit table', () => {
         device.image.length - (await store.check()).extents.reduce((sum, { blocks }) => sum + blocks, 0) * BLOCK_BYTES;
       expect(written).toEqual(extents.map(({ start }) => dataStart + start * BLOCK_BYTES));
       expect(groups[0].position).toBeLessThan(4 * BLOCK_BYTES + 2 * SEGMENT_BYTES);
+      // Both come back from the log alone.
+      const { store: again } = await openImage(device.image);
+      expect(again.status().freeBytes).toBe(freeBytes - 13 * BLOCK_BYTES);
+      const { problems, extents: all } = await again.check();
+      expect(problems).toEqual([]);
+      expect(all.filter(({ use }) => use === 'used').reduce((sum, { blocks }) => sum + blocks, 0)).toBe(13);
+      const found = await again.read(headerOf(number, 0).chunkId, number);
+      expect(found?.bytes.equals(bytesOf(number, 50_000))).toBe(true);
     }
   });
 });
