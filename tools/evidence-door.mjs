@@ -2,6 +2,7 @@
 // Each NAME is a module beside the door's index.mjs that exports
 //   description: string
 //   options (if it has any of its own): as node:util's parseArgs has them, each with a `hint` of what it takes
+//   quickSeed (if a quick run is to be the same each time): its seed unless one is given. Other runs draw theirs.
 //   run({ size, seed, log, signal, options }): an object of facts; it throws MissingDependency when it cannot be run here.
 // It ends by itself on `signal` (an AbortSignal: Ctrl-C or SIGTERM) and leaves nothing behind.
 // The last line of stdout is one line of JSON with at least name, size, seed, commit, seconds and what run answered.
@@ -75,17 +76,22 @@ function nameIn(argv, folder) {
   return argv.find((word) => names.includes(word));
 }
 
-/** Options of a module that cannot be loaded are none: running it says why. */
-async function optionsOf(folder, name) {
+/** What a module exports; nothing when it cannot be loaded: running it says why. */
+async function exportsOf(folder, name) {
   if (name === undefined) return {};
-  return load(folder, name).then(
-    (module) => module.options ?? {},
-    () => ({}),
-  );
+  return load(folder, name).catch(() => ({}));
+}
+
+const optionsOf = async (folder, name) => (await exportsOf(folder, name)).options ?? {};
+
+function seedOf(text, size, quickSeed) {
+  if (text === undefined) return size === 'quick' && quickSeed !== undefined ? quickSeed : randomInt(2 ** 32 - 1);
+  if (!/^\d{1,10}$/.test(text)) throw new Error('--seed is a whole number');
+  return Number(text);
 }
 
 async function parse(argv, folder) {
-  const moduleOptions = await optionsOf(folder, nameIn(argv, folder));
+  const { options: moduleOptions, quickSeed } = await exportsOf(folder, nameIn(argv, folder));
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
@@ -95,9 +101,7 @@ async function parse(argv, folder) {
   if (wantsList === true) return { list: true };
   if (positionals.length !== 1) throw new Error('give one NAME, or --list');
   if (!sizes.includes(size)) throw new Error(`--size is ${sizes.join(' or ')}, not '${size}'`);
-  if (seedText !== undefined && !/^\d{1,10}$/.test(seedText)) throw new Error('--seed is a whole number');
-  const seed = seedText === undefined ? randomInt(2 ** 32 - 1) : Number(seedText);
-  return { list: false, name: positionals[0], size, seed, options };
+  return { list: false, name: positionals[0], size, seed: seedOf(seedText, size, quickSeed), options };
 }
 
 /** Prints rows (objects of the same keys) as an aligned table. */

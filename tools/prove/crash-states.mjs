@@ -4,6 +4,8 @@ import { withEngineBuild } from './engine/engine-build.mjs';
 export const description =
   'every state that a power cut can leave is recovered: nothing acknowledged lost, nothing half';
 
+export const quickSeed = 1;
+
 const trials = { quick: 1500, full: 100_000 };
 
 export function run({ size, seed, signal }) {

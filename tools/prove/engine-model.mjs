@@ -3,6 +3,8 @@ import { withEngineBuild } from './engine/engine-build.mjs';
 
 export const description = 'random commands, several at once, with reopens and cuts: the engine holds what a Map holds';
 
+export const quickSeed = 1;
+
 const trials = { quick: 400, full: 20_000 };
 
 export function run({ size, seed, signal }) {

@@ -3,6 +3,8 @@ import { withEngineBuild } from './engine/engine-build.mjs';
 
 export const description = 'every write and flush call fails once: the device is dead, nothing is tried again or lost';
 
+export const quickSeed = 1;
+
 /** 40 rounds of the units are 200 operations. */
 const rounds = { quick: 6, full: 40 };
 

@@ -23,7 +23,7 @@ function planted(name, text, bug) {
   return parts.join(bug.replace);
 }
 
-/** Runs `work` with a function that imports a module of the build by its path below src, such as 'testing/trials'. */
+/** Runs `work` with a function that imports a module of the build by its path below src, such as 'testing/trials', and its folder. */
 export async function withEngineBuild(work, bug) {
   const { transformSync } = await import('@swc/core').catch((cause) => {
     throw new MissingDependency(`the compiler is not installed: ${cause.message}`, { cause });
@@ -42,7 +42,7 @@ export async function withEngineBuild(work, bug) {
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, transformSync(text, { ...options, filename: file }).code);
     }
-    return await work((path) => import(pathToFileURL(join(folder, `${path}.js`)).href));
+    return await work((path) => import(pathToFileURL(join(folder, `${path}.js`)).href), folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -130,6 +130,169 @@ export const plantedBugs = [
     suite: 'device-faults',
   },
   {
+    name: 'ignore what the parent says of a page',
+    file: 'tree/page.ts',
+    find: `  if (page.readUInt32LE(CHECKSUM_AT) !== expected.checksum) return 'it is another version than its parent names';
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the checksum of a page',
+    file: 'tree/page.ts',
+    find: `  if (page.readUInt32LE(CHECKSUM_AT) !== checksumOf(page)) return 'its checksum is wrong';
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify a page of kind bitmap',
+    file: 'tree/page.ts',
+    find: `  if (page.length !== BLOCK_BYTES) return 'it cannot be read';
+`,
+    replace: `  if (page[6] === PageKind.bitmap) return undefined;
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify a page of kind root',
+    file: 'tree/page.ts',
+    find: `  if (page.length !== BLOCK_BYTES) return 'it cannot be read';
+`,
+    replace: `  if (page[6] === PageKind.root) return undefined;
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify a page of kind value',
+    file: 'tree/page.ts',
+    find: `  if (page.length !== BLOCK_BYTES) return 'it cannot be read';
+`,
+    replace: `  if (page[6] === PageKind.value) return undefined;
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify a page of kind inner',
+    file: 'tree/page.ts',
+    find: `  if (page.length !== BLOCK_BYTES) return 'it cannot be read';
+`,
+    replace: `  if (page[6] === PageKind.inner) return undefined;
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the device id of a log group',
+    file: 'log/log-group.ts',
+    find: ` || !block.subarray(8, 24).equals(address.deviceIdBytes)`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the checksum of a log group',
+    file: 'log/log-group.ts',
+    find: ` || block.readUInt32LE(CHECKSUM_AT) !== checksumOf(block, recordsEnd)`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the padding in the head of a log group',
+    file: 'log/log-group.ts',
+    find: `  if (!isZero(block, CHECKSUM_END, GROUP_HEADER_BYTES)) return undefined;
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the padding behind the records of a log group',
+    file: 'log/log-group.ts',
+    find: `  if (!isZero(block, recordsEnd, payloadStart(recordBytes))) return undefined;
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the zeros behind a unit',
+    file: 'units/unit-reader.ts',
+    find: `  return ZEROS.compare(tail, 0, tail.length, 0, tail.length) === 0;`,
+    replace: `  return tail.length < BLOCK_BYTES;`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not verify small units in the log',
+    file: 'engine/unit-bytes.ts',
+    find: `    if (pieceChecksum(unitSeed(key), 0, whole) !== inLog.checksum) return undefined;
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the checksum of a superblock',
+    file: 'format/superblock.ts',
+    find: `  if (block.readUInt32LE(CHECKSUM_AT) !== crc32(block.subarray(0, CHECKSUM_AT))) return undefined;
+`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the sequence of a superblock',
+    file: 'format/superblock.ts',
+    find: `(next.superblock.sequence > best.superblock.sequence ? next : best)`,
+    replace: `best`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the number of a superblock copy',
+    file: 'format/superblock.ts',
+    find: ` || block.readUInt32LE(12) !== copy`,
+    replace: ``,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the device id of a superblock',
+    file: 'format/superblock.ts',
+    find: `valid.filter(({ superblock }) => superblock.deviceId === deviceId);
+  if (own`,
+    replace: `valid;
+  if (own`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'do not look at groups behind a gap in the log',
+    file: 'log/log-replay.ts',
+    find: `        if (group !== undefined && group.sequence >= this.superblock.firstGroupSequence)
+`,
+    replace: `        if (group !== undefined && group.sequence < 0)
+`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'make damaged bytes right when they move out of the log',
+    file: 'engine/small-units.ts',
+    find: `[{ ...extents[0], offset: 0, checksums: [unit.checksum] }];`,
+    replace: `[
+      { ...extents[0], offset: 0, checksums: [pieceChecksum(unitSeed(unit.key), 0, bytes.subarray(0, unit.sizeBytes))] },
+    ];`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'believe the memory of a page in the scrub',
+    file: 'engine/page-scrub.ts',
+    find: `      await this.parts.pages.read(ref);
+    } catch`,
+    replace: `      if (this.parts.pages.cached(ref.page) === undefined) await this.parts.pages.read(ref);
+    } catch`,
+    suite: 'device-faults',
+  },
+  {
+    name: 'ignore the generation of the log',
+    file: 'log/log-group.ts',
+    find: `  if (block.readBigUInt64LE(32) !== BigInt(address.logGeneration)) return undefined;
+`,
+    replace: ``,
+    suite: 'crash-in-recovery',
+  },
+  {
     name: 'try a failed log write again',
     file: 'engine/committer.ts',
     find: `      await this.makeDurable(formed);

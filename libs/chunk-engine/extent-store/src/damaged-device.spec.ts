@@ -119,6 +119,26 @@ describe('a damaged device', () => {
     expect((await again.scrub()).damaged).toEqual([]);
   });
 
+  it('an older group that came back by a lost write does not hide the groups behind it', async () => {
+    const { device, store } = await openImage(await formattedImage());
+    await store.checkpoint();
+    await put(store, 1, SMALL_BYTES);
+    const older = Buffer.from(device.image);
+    const { position } = device.writes.filter(({ kind }) => kind === 'log')[0];
+    await store.checkpoint();
+    await store.checkpoint();
+    // Two blocks and one, in the place of three.
+    await put(store, 2, 100);
+    await put(store, 3, 20_000);
+    expect(device.writes.filter(({ kind }) => kind === 'log').map((write) => write.position)).toEqual([
+      position,
+      position,
+      position + 2 * BLOCK_BYTES,
+    ]);
+    older.copy(device.image, position, position, position + BLOCK_BYTES);
+    await expect(openImage(device.image)).rejects.toMatchObject({ code: 'MetadataDamaged' });
+  });
+
   it('a damaged superblock copy is told, in either file of a pair, and the others serve', async () => {
     for (const file of ['meta', 'data'] as const) {
       const images = await formattedPair();

@@ -7,6 +7,8 @@ import type { DevicePort } from './device/device.port.js';
 import { FileDevicePort } from './device/file-device.js';
 import { openDevice, type OpenedDevice } from './engine/device-opening.js';
 import type { DeviceParts } from './engine/device-state.js';
+import { ExtentStoreError } from './extent-store-error.js';
+import { surveyCheckpoint } from './engine/checkpoint-survey.js';
 import { checkDevice, type FsckReport } from './engine/fsck.js';
 import { recover } from './engine/recovery.js';
 import { scrubPages } from './engine/page-scrub.js';
@@ -67,9 +69,14 @@ export class DeviceInspection {
     };
   }
 
-  /** Errors: MetadataDamaged. */
+  /** Tells damage, and throws none: of a device that cannot be recovered what its newest checkpoint shows. */
   async check(): Promise<FsckReport> {
-    return checkDevice(await this.parts());
+    try {
+      return await checkDevice(await this.parts());
+    } catch (error) {
+      if (!(error instanceof ExtentStoreError) || error.code !== 'MetadataDamaged') throw error;
+      return surveyCheckpoint(this.opened, this.path, error);
+    }
   }
 
   /** What `entries` takes. Errors: MetadataDamaged. */

@@ -211,6 +211,8 @@ function fsck(asked: Asked): Promise<number> {
   return inspect(asked, async (device) => {
     const report = await device.check();
     for (const problem of report.problems) asked.output.complain(problem);
+    // Harmless, and mended by the next write: a crash while they were written leaves them so, too.
+    for (const copy of report.copies) asked.output.complain(`${asked.path}: ${copy}; the others are whole`);
     const { unitCount, usedBlocks, freeBlocks, pageCount, catalogueCount } = report;
     const verdict = report.problems.length === 0 ? 'sound' : 'NOT SOUND';
     const figures = `${unitCount} units, ${usedBlocks} blocks used and ${freeBlocks} free, ${pageCount} pages, ${catalogueCount} catalogues`;
@@ -271,8 +273,9 @@ function unitFrom(text: string): UnitKey {
 
 function map(asked: Asked): Promise<number> {
   return inspect(asked, async (device) => {
-    const { extents } = await device.check();
+    const { extents, problems } = await device.check();
+    for (const problem of problems) asked.output.complain(problem);
     for (const line of mapLines(device.layout, extents)) await asked.output.print(line);
-    return 0;
+    return problems.length === 0 ? 0 : 1;
   });
 }

@@ -24,9 +24,6 @@ export interface BlockOnItsWay extends Piece {
 /** What a device that lies does with a block of a write that it acknowledges: nothing, or puts it elsewhere. */
 export type LiePlan = (block: BlockOnItsWay) => 'lost' | { readonly position: number } | undefined;
 
-/** What a device that lies gives for a block that is read; undefined for what stands there. */
-export type MisreadPlan = (block: BlockOnItsWay) => Buffer | undefined;
-
 export interface SimulatedWrite {
   /** From 0, in the order of the calls. */
   readonly index: number;
@@ -59,9 +56,10 @@ export type DeviceEvent =
 export interface SimulatedDeviceOptions {
   readonly fault?: FaultPlan;
   readonly lie?: LiePlan;
-  readonly misread?: MisreadPlan;
   /** Every call waits for it; a test reorders or delays calls with it. */
   readonly turn?: (kind: CallKind | 'read') => Promise<void>;
+  /** The image is not copied: whoever gave it changes nothing meanwhile, and what is written stands in it. */
+  readonly isImageShared?: boolean;
   /** Tells the devices of one recording apart. */
   readonly name?: string;
   /** Gets every event, in order. */
@@ -89,7 +87,7 @@ export class SimulatedDevice extends DeviceFile {
     private readonly options: SimulatedDeviceOptions = {},
   ) {
     super();
-    this.image = Buffer.from(image);
+    this.image = options.isImageShared === true ? image : Buffer.from(image);
     this.name = options.name ?? '';
   }
 
@@ -99,7 +97,6 @@ export class SimulatedDevice extends DeviceFile {
     await (this.options.turn ?? noTurn)('read');
     const source = this.image.subarray(position, position + target.length);
     target.set(source);
-    if (this.options.misread !== undefined) this.misread(target, position, kind, this.options.misread);
     return source.length;
   }
 
@@ -156,18 +153,6 @@ export class SimulatedDevice extends DeviceFile {
     const lie = this.options.lie?.({ ...piece, kind, index, device: this.name });
     if (lie === 'lost') return [];
     return [lie === undefined ? piece : { ...piece, position: lie.position }];
-  }
-
-  /** A read may begin and end anywhere within a block. */
-  private misread(target: Uint8Array, position: number, kind: BlockKind, plan: MisreadPlan): void {
-    const first = position - (position % BLOCK_BYTES);
-    for (let at = first, index = 0; at < position + target.length; at += BLOCK_BYTES, index += 1) {
-      const bytes = this.image.subarray(at, at + BLOCK_BYTES);
-      const given = plan({ position: at, bytes, kind, index, device: this.name });
-      if (given === undefined) continue;
-      const from = Math.max(at, position);
-      target.set(given.subarray(from - at, Math.min(BLOCK_BYTES, position + target.length - at)), from - position);
-    }
   }
 
   private note(event: DeviceEvent): void {

@@ -1,15 +1,18 @@
 /**
  * Whether a device is whole in itself: every page is reached once and no other is in use, free and used extents partition the
  * data area, every unit has its bytes and no others are mapped, the trees are in order. Reads the device, changes nothing.
+ *
+ * A damaged page is told, and what lies past it is checked all the same. What such a page may have said cannot be missed: a
+ * tree with one is not held against what counts it, and blocks or pages that only it could name are not called lost.
  */
 import { BLOCK_BYTES } from '@holdfast/stdx';
 import { superblockProblems } from '../format/superblock.js';
 import { blocksFor, type Extent } from '../format/device-layout.js';
-import type { BTree } from '../tree/b-tree.js';
-import { PageWalk } from '../tree/page-walk.js';
-import { missing } from '../tree/b-tree.js';
+import type { BTree, TreeEntry } from '../tree/b-tree.js';
+import { TreeSurvey } from '../tree/tree-survey.js';
+import { extentOf } from '../space/extent-allocator.js';
 import { UNIT_KEY_BYTES, decodeExtent, decodeUnit, unitName } from '../units/unit-record.codec.js';
-import type { DeviceParts } from './device-state.js';
+import type { DeviceFiles, DeviceParts } from './device-state.js';
 
 export type ExtentUse = 'free' | 'used';
 
@@ -38,23 +41,27 @@ class DeviceCheck {
   private readonly problems: string[] = [];
   private readonly extents: (Extent & { use: ExtentUse })[] = [];
   private readonly reached = new Map<number, string>();
+  /** By unit; those of units that were seen are taken out. */
+  private readonly mappedBlocks = new Map<string, number>();
+  /** Units whose extents do not follow each other: damage of its own only where all extents could be read. */
+  private readonly torn: string[] = [];
+  /** Trees with pages that cannot be read. */
+  private readonly partial = new Set<string>();
   private catalogueCount = 0;
 
   constructor(private readonly parts: DeviceParts) {}
 
   async run(): Promise<FsckReport> {
-    const { table, layout, space } = this.parts;
-    await this.checkPages();
+    const { table, layout } = this.parts;
     await this.checkUnits();
     const used = this.blocksOf('used');
-    for await (const extent of space.allocator.extents()) this.extents.push({ ...extent, use: 'free' });
-    if (this.blocksOf('free') !== space.allocator.freeBlocks)
-      this.note(`${this.blocksOf('free')} blocks are free, and ${space.allocator.freeBlocks} are counted`);
-    for (const extent of space.freeBesideAllocator) this.extents.push({ ...extent, use: 'free' });
+    await this.checkFree();
+    await this.checkCatalogues();
+    this.checkPages();
     this.checkPartition(layout.dataBlocks);
     return {
       problems: this.problems.slice(0, PROBLEMS_SHOWN),
-      copies: await this.copyProblems(),
+      copies: await copyProblems(this.parts.files),
       unitCount: table.unitCount,
       usedBlocks: used,
       freeBlocks: layout.dataBlocks - used,
@@ -62,13 +69,6 @@ class DeviceCheck {
       catalogueCount: this.catalogueCount,
       extents: this.extents,
     };
-  }
-
-  private async copyProblems(): Promise<string[]> {
-    const { meta, data } = this.parts.files;
-    const problems = await superblockProblems(meta);
-    if (data === meta) return problems;
-    return [...problems, ...(await superblockProblems(data)).map((problem) => `file of data blocks: ${problem}`)];
   }
 
   private note(problem: string): void {
@@ -79,28 +79,19 @@ class DeviceCheck {
     return this.extents.reduce((sum, extent) => (extent.use === use ? sum + extent.blocks : sum), 0);
   }
 
-  private async checkPages(): Promise<void> {
-    const { table, freeByOffset, freeByLength, catalogues, pages } = this.parts;
-    const trees: [string, BTree][] = [
-      ['cob', table.cob],
-      ['extmap', table.extmap],
-      ['balloc by offset', freeByOffset],
-      ['balloc by length', freeByLength],
-      ['catalogues', catalogues.meta],
-    ];
-    for await (const { key } of catalogues.meta.scan()) {
-      const found = await catalogues.get(key);
-      if (found === undefined) continue;
-      this.catalogueCount += 1;
-      trees.push([`catalogue ${key.toString('latin1')}`, found.tree]);
-    }
-    for (const [name, tree] of trees) await this.checkTree(name, tree);
-    for (const { page } of pages.space.bitmapRefs) if (page !== 0) this.reach(page, 'bitmap');
-    for (const page of this.parts.heldPages()) this.reach(page, 'checkpoint');
-    for (const page of pages.space.livePages())
-      if (!this.reached.has(page)) this.note(`metadata page ${page} is in use and reached from nowhere`);
-    for (const [page, name] of this.reached)
-      if (!pages.space.isLive(page)) this.note(`metadata page ${page} of ${name} counts as free`);
+  private async checkTree(name: string, tree: BTree, onEntry?: (entry: TreeEntry) => void): Promise<void> {
+    let count = 0;
+    let last: Buffer | undefined;
+    const survey = await TreeSurvey.make(this.parts.pages, tree.root(), (entry) => {
+      if (last !== undefined && Buffer.compare(last, entry.key) >= 0) this.note(`${name}: keys do not ascend`);
+      last = Buffer.from(entry.key);
+      count += 1;
+      onEntry?.(entry);
+    });
+    for (const page of survey.pages) this.reach(page, name);
+    this.problems.push(...survey.damage);
+    if (!survey.isWhole) this.partial.add(name);
+    else if (count !== tree.size) this.note(`${name}: ${count} entries, and ${tree.size} are counted`);
   }
 
   private reach(page: number, name: string): void {
@@ -109,54 +100,94 @@ class DeviceCheck {
     this.reached.set(page, name);
   }
 
-  private async checkTree(name: string, tree: BTree): Promise<void> {
-    const walk = new PageWalk(this.parts.pages, tree.root());
-    while (walk.step() === missing) await this.parts.pages.loadMissing();
-    for (const page of walk.pages) this.reach(page, name);
-    let count = 0;
-    let last: Buffer | undefined;
-    for await (const { key } of tree.scan()) {
-      if (last !== undefined && Buffer.compare(last, key) >= 0) this.note(`${name}: keys do not ascend`);
-      last = key;
-      count += 1;
-    }
-    if (count !== tree.size) this.note(`${name}: ${count} entries, and ${tree.size} are counted`);
+  private async checkUnits(): Promise<void> {
+    const { table } = this.parts;
+    await this.checkTree('extmap', table.extmap, (entry) => this.checkExtent(entry));
+    if (!this.partial.has('extmap')) for (const problem of this.torn) this.note(problem);
+    await this.checkTree('cob', table.cob, (entry) => this.checkUnit(entry));
+    if (this.partial.has('cob')) return;
+    for (const name of this.mappedBlocks.keys())
+      this.note(`extents of ${hex(Buffer.from(name, 'latin1'))}, which is no unit`);
   }
 
-  private async checkUnits(): Promise<void> {
-    const { table, small } = this.parts;
-    const mappedBlocks = new Map<string, number>();
-    for await (const { key, value } of table.extmap.scan()) {
-      const { start, blocks, offset } = decodeExtent(key, value);
-      this.extents.push({ start, blocks, use: 'used' });
-      const name = unitName(key);
-      const before = mappedBlocks.get(name) ?? 0;
-      if (offset !== before * BLOCK_BYTES) this.note(`unit ${hex(key)}: a hole or an overlap at ${offset}`);
-      mappedBlocks.set(name, before + blocks);
+  private checkExtent({ key, value }: TreeEntry): void {
+    const { start, blocks, offset } = decodeExtent(key, value);
+    this.extents.push({ start, blocks, use: 'used' });
+    const name = unitName(key);
+    const before = this.mappedBlocks.get(name) ?? 0;
+    if (offset !== before * BLOCK_BYTES) this.torn.push(`unit ${hex(key)}: a hole or an overlap at ${offset}`);
+    this.mappedBlocks.set(name, before + blocks);
+  }
+
+  private checkUnit({ key, value }: TreeEntry): void {
+    const { unitSizeBytes } = decodeUnit(key, value);
+    const mapped = this.mappedBlocks.get(unitName(key)) ?? 0;
+    this.mappedBlocks.delete(unitName(key));
+    if (mapped === blocksFor(unitSizeBytes)) return;
+    if (mapped === 0 && this.parts.small.find(key) !== undefined) return;
+    if (!this.partial.has('extmap')) this.note(`unit ${hex(key)}: ${unitSizeBytes} bytes in ${mapped} blocks`);
+  }
+
+  private async checkFree(): Promise<void> {
+    const { freeByOffset, freeByLength, space } = this.parts;
+    let byLength = 0;
+    await this.checkTree('balloc by offset', freeByOffset, (entry) => {
+      this.extents.push({ ...extentOf(entry), use: 'free' });
+    });
+    await this.checkTree('balloc by length', freeByLength, ({ key }) => {
+      byLength += key.readUInt32BE(0);
+    });
+    const free = this.blocksOf('free');
+    const isWhole = !this.partial.has('balloc by offset');
+    if (isWhole && free !== space.allocator.freeBlocks)
+      this.note(`${free} blocks are free, and ${space.allocator.freeBlocks} are counted`);
+    if (isWhole && !this.partial.has('balloc by length') && free !== byLength)
+      this.note(`${free} blocks are free by offset, and ${byLength} by length`);
+    for (const extent of space.freeBesideAllocator) this.extents.push({ ...extent, use: 'free' });
+  }
+
+  private async checkCatalogues(): Promise<void> {
+    const { catalogues } = this.parts;
+    const names: Buffer[] = [];
+    await this.checkTree('catalogues', catalogues.meta, ({ key }) => names.push(Buffer.from(key)));
+    for (const name of names) {
+      const found = await catalogues.get(name);
+      if (found === undefined) continue;
+      this.catalogueCount += 1;
+      await this.checkTree(`catalogue ${name.toString('latin1')}`, found.tree);
     }
-    for await (const { key, value } of table.cob.scan()) {
-      const { unitSizeBytes } = decodeUnit(key, value);
-      const mapped = mappedBlocks.get(unitName(key)) ?? 0;
-      mappedBlocks.delete(unitName(key));
-      if (mapped === blocksFor(unitSizeBytes)) continue;
-      if (mapped === 0 && small.find(key) !== undefined) continue;
-      this.note(`unit ${hex(key)}: ${unitSizeBytes} bytes in ${mapped} blocks`);
-    }
-    for (const name of mappedBlocks.keys())
-      this.note(`extents of ${hex(Buffer.from(name, 'latin1'))}, which is no unit`);
+  }
+
+  private checkPages(): void {
+    const { pages } = this.parts;
+    for (const { page } of pages.space.bitmapRefs) if (page !== 0) this.reach(page, 'bitmap');
+    for (const page of this.parts.heldPages()) this.reach(page, 'checkpoint');
+    for (const [page, name] of this.reached)
+      if (!pages.space.isLive(page)) this.note(`metadata page ${page} of ${name} counts as free`);
+    if (this.partial.size > 0) return;
+    for (const page of pages.space.livePages())
+      if (!this.reached.has(page)) this.note(`metadata page ${page} is in use and reached from nowhere`);
   }
 
   private checkPartition(dataBlocks: number): void {
     this.extents.sort((a, b) => a.start - b.start);
+    const isWhole = !this.partial.has('extmap') && !this.partial.has('balloc by offset');
     let end = 0;
     for (const { start, blocks, use } of this.extents) {
-      if (start > end) this.note(`blocks ${end} to ${start - 1} are neither free nor used`);
+      if (start > end && isWhole) this.note(`blocks ${end} to ${start - 1} are neither free nor used`);
       if (start < end) this.note(`blocks from ${start} on are ${use} and something else`);
       end = Math.max(end, start + blocks);
     }
-    if (end < dataBlocks) this.note(`blocks ${end} to ${dataBlocks - 1} are neither free nor used`);
+    if (end < dataBlocks && isWhole) this.note(`blocks ${end} to ${dataBlocks - 1} are neither free nor used`);
     if (end > dataBlocks) this.note(`blocks up to ${end - 1} are named, and the device has ${dataBlocks}`);
   }
+}
+
+/** Of one file, or of both files of a pair. */
+export async function copyProblems({ meta, data }: DeviceFiles): Promise<string[]> {
+  const problems = await superblockProblems(meta);
+  if (data === meta) return problems;
+  return [...problems, ...(await superblockProblems(data)).map((problem) => `file of data blocks: ${problem}`)];
 }
 
 const hex = (key: Buffer): string => key.toString('hex', 0, UNIT_KEY_BYTES);

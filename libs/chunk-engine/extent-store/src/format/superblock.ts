@@ -150,10 +150,22 @@ export async function readSuperblock(device: DeviceFile, path: string): Promise<
     const superblock = decodeSuperblock(block, copy);
     return superblock === undefined ? [] : [{ superblock, copy }];
   });
-  if (valid.length > 0)
-    return valid.reduce((best, next) => (next.superblock.sequence > best.superblock.sequence ? next : best));
+  const deviceId = deviceIdOfMost(valid);
+  const own = valid.filter(({ superblock }) => superblock.deviceId === deviceId);
+  if (own.length > 0)
+    return own.reduce((best, next) => (next.superblock.sequence > best.superblock.sequence ? next : best));
   const marked = blocks.find((block) => block.subarray(0, 8).equals(MAGIC));
   throw new ExtentStoreError('BadDevice', `${path} ${marked === undefined ? foreign() : unreadable(marked)}`);
+}
+
+/** One copy that another device's write strayed to does not change whose device this is. */
+function deviceIdOfMost(valid: readonly FoundSuperblock[]): string | undefined {
+  const votes = (deviceId: string): number => valid.filter(({ superblock }) => superblock.deviceId === deviceId).length;
+  const ids = valid.map(({ superblock }) => superblock.deviceId);
+  return ids.reduce<string | undefined>(
+    (best, next) => (best === undefined || votes(next) > votes(best) ? next : best),
+    undefined,
+  );
 }
 
 function foreign(): string {
@@ -177,13 +189,16 @@ function unreadable(marked: Buffer): string {
 /** What is wrong with single copies while another one counts. */
 export async function superblockProblems(device: DeviceFile): Promise<string[]> {
   const blocks = await readCopies(device);
-  const copies = blocks.map((block, copy) => decodeSuperblock(block, copy)?.sequence);
-  const newest = Math.max(...copies.map((sequence) => sequence ?? 0));
-  return copies.flatMap((sequence, copy) => {
-    if (sequence === newest) return [];
-    return [
-      `superblock copy ${copy} ${sequence === undefined ? 'does not verify' : `is ${sequence}, and ${newest} counts`}`,
-    ];
+  const copies = blocks.map(decodeSuperblock);
+  const valid = copies.flatMap((superblock, copy) => (superblock === undefined ? [] : [{ superblock, copy }]));
+  const deviceId = deviceIdOfMost(valid);
+  const own = valid.filter(({ superblock }) => superblock.deviceId === deviceId);
+  const newest = Math.max(0, ...own.map(({ superblock }) => superblock.sequence));
+  return copies.flatMap((superblock, copy) => {
+    if (superblock === undefined) return [`superblock copy ${copy} does not verify`];
+    if (superblock.deviceId !== deviceId) return [`superblock copy ${copy} is of device ${superblock.deviceId}`];
+    if (superblock.sequence === newest) return [];
+    return [`superblock copy ${copy} is ${superblock.sequence}, and ${newest} counts`];
   });
 }
 

@@ -76,9 +76,10 @@ export class LogReader {
       for (let used = 0; used < this.layout.segmentBytes;) {
         const known = inChain.get(segment * this.layout.segmentBytes + used);
         const group = known === undefined ? this.groupAt(segment, used) : undefined;
-        if (group !== undefined && group.sequence >= this.superblock.firstGroupSequence)
-          highest = Math.max(highest, group.knownFlushed);
-        used += known ?? group?.sizeBytes ?? BLOCK_BYTES;
+        // An older one that came back by a stale write may be larger than the one it stands for, and hide those behind.
+        const isCurrent = group !== undefined && group.sequence >= this.superblock.firstGroupSequence;
+        if (isCurrent) highest = Math.max(highest, group.knownFlushed);
+        used += known ?? (isCurrent ? group.sizeBytes : BLOCK_BYTES);
       }
     }
     return highest;

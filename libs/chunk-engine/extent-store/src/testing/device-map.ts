@@ -1,6 +1,6 @@
 /**
- * What stands where on a sound device: every block that counts, by kind, with the part of it that a checksum covers. Blocks
- * that no one would miss (free, older, or behind the end of what they hold) are left out.
+ * What stands where on a sound device: every block that counts, by name. Blocks that no one would miss (free, or older) are
+ * left out. Every bit of those that are here is under some check.
  */
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from '../format/device-layout.js';
@@ -17,7 +17,8 @@ type TreeName = (typeof TREES)[number] | 'catalogue';
 export type BlockName =
   | 'superblock'
   | 'superblock of a data file'
-  | 'log group'
+  | 'log group head'
+  | 'log records'
   | 'small unit in the log'
   | `${TreeName} leaf`
   | `${TreeName} inner page`
@@ -32,11 +33,13 @@ export interface MappedBlock {
   /** Of `Images`. */
   readonly device: string;
   readonly position: number;
-  /** Bytes [from, to) of the block are covered by a checksum. */
+  /** Bytes [from, to) of the block are what the name says; the whole block but for head and first records of a group. */
   readonly from: number;
   readonly to: number;
   /** Nothing on the device says that it was flushed: damage to it is taken for a cut. */
   readonly isDoubtful: boolean;
+  /** As `unitName` gives it: whose bytes these are. */
+  readonly unit?: string;
 }
 
 export interface MapOptions {
@@ -58,7 +61,6 @@ interface Geometry {
 interface FoundGroup {
   readonly position: number;
   readonly sequence: number;
-  readonly recordBytes: number;
   readonly payloadPosition: number;
   readonly knownFlushed: number;
   readonly records: readonly LogRecord[];
@@ -101,7 +103,7 @@ class DeviceMap {
     }
     this.addPages();
     this.addLog();
-    for (const unit of this.units.values()) this.addUnit(unit);
+    for (const [unit, where] of this.units) this.addUnit(unit, where);
     return this.found;
   }
 
@@ -112,9 +114,9 @@ class DeviceMap {
   private add(
     name: BlockName,
     position: number,
-    { device = this.metaName, from = 0, to = BLOCK_BYTES, isDoubtful = false }: Partial<MappedBlock> = {},
+    { device = this.metaName, from = 0, to = BLOCK_BYTES, isDoubtful = false, unit }: Partial<MappedBlock> = {},
   ): void {
-    this.found.push({ name, device, position, from, to, isDoubtful });
+    this.found.push({ name, device, position, from, to, isDoubtful, unit });
   }
 
   private addPages(): void {
@@ -152,10 +154,11 @@ class DeviceMap {
     const groups = groupsOf(this.meta, this.geometry);
     this.knownFlushed = Math.max(this.geometry.knownFlushed, ...groups.map((group) => group.knownFlushed));
     for (const group of groups) {
-      const end = group.position + GROUP_HEADER_BYTES + group.recordBytes;
       const isDoubtful = group.sequence > this.knownFlushed;
-      for (let position = group.position; position < end; position += BLOCK_BYTES)
-        this.add('log group', position, { to: Math.min(BLOCK_BYTES, end - position), isDoubtful });
+      this.add('log group head', group.position, { to: GROUP_HEADER_BYTES, isDoubtful });
+      this.add('log records', group.position, { from: GROUP_HEADER_BYTES, isDoubtful });
+      for (let position = group.position + BLOCK_BYTES; position < group.payloadPosition; position += BLOCK_BYTES)
+        this.add('log records', position, { isDoubtful });
       for (const record of group.records) this.replay(record, group);
     }
   }
@@ -169,23 +172,18 @@ class DeviceMap {
     else unit.payloadPosition = payloadPosition + record.place.block * BLOCK_BYTES;
   }
 
-  private addUnit({ sizeBytes, extents, payloadPosition, sequence }: LiveUnit): void {
+  private addUnit(unit: string, { sizeBytes, extents, payloadPosition, sequence }: LiveUnit): void {
     const isDoubtful = sequence > this.knownFlushed;
     const { smallUnitMaxBytes } = this.options;
     const name = sizeBytes > smallUnitMaxBytes ? 'block of a large unit' : 'block of a moved small unit';
     const device = this.isPair ? 'data' : '';
-    for (const { start, blocks, offset } of extents) {
-      for (let block = 0; block < blocks; block += 1) {
-        const to = Math.min(BLOCK_BYTES, sizeBytes - offset - block * BLOCK_BYTES);
-        this.add(name, this.geometry.dataStart + (start + block) * BLOCK_BYTES, { device, to, isDoubtful });
-      }
+    for (const { start, blocks } of extents) {
+      for (let block = start; block < start + blocks; block += 1)
+        this.add(name, this.geometry.dataStart + block * BLOCK_BYTES, { device, isDoubtful, unit });
     }
     if (payloadPosition === undefined) return;
     for (let at = 0; at < sizeBytes; at += BLOCK_BYTES)
-      this.add('small unit in the log', payloadPosition + at, {
-        to: Math.min(BLOCK_BYTES, sizeBytes - at),
-        isDoubtful,
-      });
+      this.add('small unit in the log', payloadPosition + at, { isDoubtful, unit });
   }
 }
 
@@ -223,7 +221,6 @@ function groupsOf(meta: Buffer, { segmentBytes, logGeneration, firstGroupSequenc
           position,
           sequence,
           knownFlushed,
-          recordBytes: records.length,
           payloadPosition: position + sizeBytes - payload.length,
           records: [...decodeRecords(records)],
         });

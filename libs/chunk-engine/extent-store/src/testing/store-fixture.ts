@@ -39,16 +39,24 @@ function makeBytes(number: number, sizeBytes: number): Buffer {
   return bytes;
 }
 
+const digests = new Map<string, string>();
+
+function digestOf(text: string): string {
+  const digest = digests.get(text) ?? createHash('md5').update(text).digest('hex');
+  digests.set(text, digest);
+  return digest;
+}
+
 export function headerOf(number: number, sizeBytes: number, change: Partial<UnitHeader> = {}): UnitHeader {
   return {
-    chunkId: createHash('md5').update(`chunk ${number}`).digest('hex'),
+    chunkId: digestOf(`chunk ${number}`),
     unitIndex: number % 3,
     k: 2,
     m: 1,
     chunkSizeBytes: 2 * sizeBytes,
     unitSizeBytes: sizeBytes,
     bucketId: BigInt(number % 7),
-    writeId: createHash('md5').update(`write ${number}`).digest('hex'),
+    writeId: digestOf(`write ${number}`),
     writtenAtMs: 1_700_000_000_000 + number,
     ...change,
   };
@@ -76,16 +84,16 @@ const turn = async (): Promise<void> => {
   for (let step = 0; step < 4; step += 1) await Promise.resolve();
 };
 
-let blank: Buffer | undefined;
+const blank = new Map<string, Buffer>();
 
 /** The image of a formatted device without units. */
-export async function formattedImage(): Promise<Buffer> {
-  if (blank === undefined) {
-    const device = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
-    await ExtentStore.format('sim', { ...FORMAT, io: new SimulatedDevicePort({ sim: device }) });
-    blank = device.image;
-  }
-  return blank;
+export async function formattedImage(deviceId = DEVICE_ID): Promise<Buffer> {
+  const known = blank.get(deviceId);
+  if (known !== undefined) return known;
+  const device = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
+  await ExtentStore.format('sim', { ...FORMAT, deviceId, io: new SimulatedDevicePort({ sim: device }) });
+  blank.set(deviceId, device.image);
+  return device.image;
 }
 
 export interface OpenImageOptions extends SimulatedDeviceOptions {
@@ -101,17 +109,19 @@ export async function openImage(image: Buffer, options: OpenImageOptions = {}) {
   return { device, store };
 }
 
-let blankPair: { meta: Buffer; data: Buffer } | undefined;
+const blankPair = new Map<string, { meta: Buffer; data: Buffer }>();
 
 /** The images of a formatted pair of files without units. */
-export async function formattedPair(): Promise<{ meta: Buffer; data: Buffer }> {
-  if (blankPair === undefined) {
-    const meta = new SimulatedDevice(Buffer.alloc(16 * KIB + 2 * SEGMENT_BYTES + PAGE_COUNT * 4 * KIB));
-    const data = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
-    await ExtentStore.format('data', { ...FORMAT, metadataPath: 'meta', io: new SimulatedDevicePort({ meta, data }) });
-    blankPair = { meta: meta.image, data: data.image };
-  }
-  return blankPair;
+export async function formattedPair(deviceId = DEVICE_ID): Promise<{ meta: Buffer; data: Buffer }> {
+  const known = blankPair.get(deviceId);
+  if (known !== undefined) return known;
+  const meta = new SimulatedDevice(Buffer.alloc(16 * KIB + 2 * SEGMENT_BYTES + PAGE_COUNT * 4 * KIB));
+  const data = new SimulatedDevice(Buffer.alloc(CAPACITY_BYTES));
+  const io = new SimulatedDevicePort({ meta, data });
+  await ExtentStore.format('data', { ...FORMAT, deviceId, metadataPath: 'meta', io });
+  const images = { meta: meta.image, data: data.image };
+  blankPair.set(deviceId, images);
+  return images;
 }
 
 export async function openPair(images: { meta: Buffer; data: Buffer }, options: OpenImageOptions = {}) {
