@@ -26,6 +26,8 @@ export interface SmallUnit {
 
 export class SmallUnits {
   private readonly byName = new Map<string, SmallUnit>();
+  /** Applied in the group that is being formed; where they lie in the mirror is known when it is encoded. */
+  private readonly applied = new Set<string>();
   /** In the order of the log; each to be moved unless it was freed. */
   private waiting: SmallUnit[] = [];
   private flushed = 0;
@@ -65,9 +67,21 @@ export class SmallUnits {
     this.waiting.push(unit);
   }
 
+  /** The unit is recorded in the trees, and `addApplied` follows when its group is encoded. */
+  noteApplied(name: string): void {
+    this.applied.add(name);
+  }
+
+  /** As `add`, unless a later transaction of the same group has freed the unit: then its room is given back. */
+  addApplied(unit: SmallUnit): void {
+    if (this.applied.delete(unit.name)) this.add(unit);
+    else this.space.unreserveSmall(blocksFor(unit.sizeBytes));
+  }
+
   /** The unit was freed, and gives its room back if it has not moved yet. */
   remove(key: Buffer): void {
     const name = unitName(key);
+    if (this.applied.delete(name)) return;
     const unit = this.byName.get(name);
     if (unit === undefined) return;
     this.byName.delete(name);

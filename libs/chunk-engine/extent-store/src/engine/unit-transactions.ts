@@ -100,6 +100,7 @@ export class PutSmallUnit extends Transaction {
     const { table, space, small } = this.parts;
     small.remove(this.key);
     space.noteFreed(table.put(this.key, this.header, []));
+    small.noteApplied(unitName(this.key));
   }
 
   override encode(target: GroupTarget): void {
@@ -115,7 +116,7 @@ export class PutSmallUnit extends Transaction {
     assert(at === payloadAt + sizeBytes, 'A unit has the size its header says', { sizeBytes });
     const checksum = pieceChecksum(unitSeed(this.key), 0, block.subarray(payloadAt, at));
     target.at = putSmallUnitRecord(block, target.at, this.header, { block: target.payloadBlock, checksum });
-    this.parts.small.add({
+    this.parts.small.addApplied({
       key: this.key,
       name: unitName(this.key),
       offset: target.mirrorOffset + payloadAt,

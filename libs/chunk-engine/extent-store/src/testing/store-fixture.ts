@@ -99,13 +99,22 @@ export async function formattedImage(deviceId = DEVICE_ID): Promise<Buffer> {
 export interface OpenImageOptions extends SimulatedDeviceOptions {
   readonly clock?: Clock;
   readonly recentUnitBytes?: number;
+  /** Between two groups, and before something is tried again. */
+  readonly storeTurn?: () => Promise<void>;
 }
 
 export async function openImage(image: Buffer, options: OpenImageOptions = {}) {
   const device = new SimulatedDevice(image, options);
   const io = new SimulatedDevicePort({ sim: device });
-  const { clock, recentUnitBytes } = options;
-  const store = await ExtentStore.open('sim', { io, clock, recentUnitBytes, cacheBytes: 0, turn, pause: turn });
+  const { clock, recentUnitBytes, storeTurn = turn } = options;
+  const store = await ExtentStore.open('sim', {
+    io,
+    clock,
+    recentUnitBytes,
+    cacheBytes: 0,
+    turn: storeTurn,
+    pause: storeTurn,
+  });
   return { device, store };
 }
 
