@@ -97,13 +97,17 @@ describe('catalogues and power cuts', () => {
     for (const each of ['kept', 'dropped']) await fill(await store.createCatalogue(text(each)), 40);
     await store.checkpoint();
     // From here on all is in the log.
+    const from = device.writes.length;
     const kept = await store.catalogue(text('kept'));
-    await kept.change([{ key: text('key 0') }, { key: text('key 7919'), value: text('another') }]);
-    await kept.put(text('long'), Buffer.alloc(6000, 'l'));
-    await store.dropCatalogue(text('dropped'));
+    await Promise.all([
+      kept.change([{ key: text('key 0') }, { key: text('key 7919'), value: text('another') }]),
+      kept.put(text('long'), Buffer.alloc(3000, 'l')),
+      store.dropCatalogue(text('dropped')),
+      store.free([unitOf(1), unitOf(4)], authority(77n, 5)),
+    ]);
     await (await store.createCatalogue(text('new'))).put(text('a'), text('1'));
-    await store.free([unitOf(1), unitOf(4)], authority(77n, 5));
-    for (const [number, sizeBytes] of [6000, 60_000, 0].entries()) await put(store, 10 + number, sizeBytes);
+    await Promise.all([100, 60_000, 0].map((sizeBytes, number) => put(store, 10 + number, sizeBytes)));
+    expect(device.writes.slice(from).map(({ kind }) => kind)).not.toContain('superblock');
     const expected = await stateOf(store);
     expect(expected.catalogues).toMatchObject({ kept: { 'key 7919': 'another' }, new: { a: '1' } });
     expect(expected.status).toMatchObject({ unitCount: 5, highestSequence: 77n });
