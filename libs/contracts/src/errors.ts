@@ -127,6 +127,11 @@ export const ERRORS = {
   LateWrite: entry(503, 'The deadline of the write has passed.', true),
   DeviceFull: entry(503, 'The device has no free extent for this unit.', true),
   DeviceDead: entry(503, 'The device failed a write or a flush and serves no more writes.', true),
+  MetadataDamaged: entry(
+    503,
+    'A page or log record of the device does not verify: what it held is unknown. Replace the device and let its units be rebuilt.',
+    true,
+  ),
   UnitExists: entry(409, 'A unit with this address and other bytes exists.'),
   UnitDamaged: entry(503, 'The unit on the device does not verify.', true),
   DataUnreadable: entry(503, 'Too few units of a chunk can be read.', true),

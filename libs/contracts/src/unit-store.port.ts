@@ -47,8 +47,8 @@ export interface DeviceStatus {
 
 /**
  * Units of chunks on the devices of data nodes. A unit is written once and never changed; writing it again with equal bytes
- * is no change. Errors: StaleEpoch, LateWrite, DeviceFull, DeviceDead, UnitExists (other bytes), UnitDamaged, IncompleteBody
- * (the pull gave another length), ServiceUnavailable (the node does not answer). "Not here" is a result, not an error.
+ * is no change. Errors: StaleEpoch, LateWrite, DeviceFull, DeviceDead, UnitExists (other bytes), UnitDamaged, MetadataDamaged
+ * (the device does not know what it holds), IncompleteBody (the pull gave another length), ServiceUnavailable (the node does not answer). "Not here" is a result, not an error.
  */
 export abstract class UnitStore {
   /**

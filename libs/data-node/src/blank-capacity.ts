@@ -1,5 +1,5 @@
 /** Finds out whether a file or block device that is there already may become a device: only one that holds nothing may. */
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { BLOCK_BYTES, MIB } from '@holdfast/stdx';
 
 /** The first and the last bytes that must be zero. Wide enough for the marks of file systems, volumes and partition tables. */
@@ -13,16 +13,18 @@ const CAPACITY_MAX_BYTES = 2 ** 32 * BLOCK_BYTES;
  * or block device of zeros. Undefined when it holds anything, or is neither. Errors: those of the file system.
  */
 export async function blankCapacityBytes(path: string, createBytes: number): Promise<number | undefined> {
+  const kind = await stat(path).catch(() => undefined);
+  // Opening a pipe would wait for its other end.
+  if (kind !== undefined && !kind.isFile() && !kind.isBlockDevice()) return undefined;
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (file === undefined) return createBytes;
   try {
-    const stat = await file.stat();
-    if (stat.isFile() && stat.size === 0) return createBytes;
-    if (!stat.isFile() && !stat.isBlockDevice()) return undefined;
-    const sizeBytes = stat.isFile() ? stat.size : await blockDeviceBytes(stat.rdev);
+    const found = await file.stat();
+    if (found.isFile() && found.size === 0) return createBytes;
+    const sizeBytes = found.isFile() ? found.size : await blockDeviceBytes(found.rdev);
     const lastStart = Math.max(0, sizeBytes - PROBE_BYTES);
     if (!(await isZero(file, 0)) || !(await isZero(file, lastStart))) return undefined;
     return Math.min(CAPACITY_MAX_BYTES, Math.floor(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES);

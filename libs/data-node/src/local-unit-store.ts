@@ -127,7 +127,12 @@ export class LocalUnitStore extends UnitStore {
     query: { after?: UnitPosition; limit: number; minimumAgeMs: number },
   ): Promise<ListedUnit[]> {
     const writtenBeforeMs = this.clock.nowMs() - query.minimumAgeMs;
-    return this.owned(device.deviceId).store.list({ after: query.after, limit: query.limit, writtenBeforeMs });
+    const owned = this.owned(device.deviceId);
+    try {
+      return await owned.store.list({ after: query.after, limit: query.limit, writtenBeforeMs });
+    } catch (error) {
+      throw wireError(error);
+    }
   }
 
   override async status(_call: CallContext, device: DeviceLocation): Promise<DeviceStatus> {
@@ -175,6 +180,7 @@ function wireError(error: unknown): unknown {
   switch (error.code) {
     case 'DeviceFull':
     case 'DeviceDead':
+    case 'MetadataDamaged':
     case 'UnitExists':
     case 'UnitDamaged':
     case 'LateWrite':
@@ -186,11 +192,11 @@ function wireError(error: unknown): unknown {
         : new HoldfastError('IncompleteBody', error.message, {}, { cause: error });
     case 'BadDevice':
     case 'DeviceBusy':
-    case 'MetadataDamaged':
     case 'CatalogueMissing':
     case 'CatalogueExists':
     case 'KeyExists':
     case 'TooLarge':
-      return new HoldfastError('DeviceDead', error.message, {}, { cause: error });
+      // Of opening a device and of catalogues: no call for units meets them.
+      return new HoldfastError('InternalError', error.message, {}, { cause: error });
   }
 }

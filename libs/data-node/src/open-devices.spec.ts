@@ -1,5 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { copyFile, mkdtemp, open, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -111,5 +112,95 @@ describe('opening a device later', () => {
     const both = openDevices({ clusterId, devices: [{ deviceId, path, generation: 2 }, missing] });
     await expect(both).rejects.toThrow('is not there');
     expect(await capacityOf(later)).toBe(32 * MIB);
+  });
+});
+
+describe('what is refused', () => {
+  /** Size, times and bytes of a file. */
+  async function traceOf(file: string) {
+    const { size, mtimeMs, ino } = await stat(file);
+    return {
+      size,
+      mtimeMs,
+      ino,
+      digest: createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex'),
+    };
+  }
+
+  async function refuse(over: Partial<DeviceSetting>, code: string, told: readonly (string | RegExp)[]): Promise<void> {
+    const settings = [over, { ...over, createBytes: undefined }];
+    for (const setting of settings) {
+      const opening = capacityOf(setting);
+      await expect(opening).rejects.toMatchObject({ name: 'ExtentStoreError', code });
+      for (const text of [setting.path ?? path, ...told]) await expect(opening).rejects.toThrow(text);
+    }
+  }
+
+  it('names a directory and a pipe, and does not wait for the other end', async () => {
+    const pipe = join(folder, 'pipe');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    await refuse({ path: pipe }, 'BadDevice', ['no file or block device', 'Check the path']);
+    await refuse({ path: folder }, 'BadDevice', ['it is a directory', 'Check the path']);
+  });
+
+  it.each([
+    ['cut by one byte', 32 * MIB - 1, ['is cut off', `has ${32 * MIB - 1}`, 'Bring back the whole file']],
+    ['cut to a block', 4096, ['is cut off', 'has 4096', 'Bring back the whole file']],
+    ['cut within its first block', 100, ['superblock copies, and all are damaged', 'Replace the device']],
+    ['grown by a block', 32 * MIB + 4096, ['has grown', `has ${32 * MIB + 4096}`, 'cut the file back']],
+  ])('a device %s, and leaves it as it is', async (_what, sizeBytes, told) => {
+    await capacityOf();
+    await truncate(path, sizeBytes);
+    const before = await traceOf(path);
+    await refuse({}, 'BadDevice', told);
+    expect(await traceOf(path)).toEqual(before);
+  });
+
+  it('an empty file where a device was, later', async () => {
+    await writeFile(path, '');
+    const opening = capacityOf(later);
+    await expect(opening).rejects.toMatchObject({ code: 'BadDevice' });
+    await expect(opening).rejects.toThrow(`${path} is not a Holdfast device`);
+    expect((await stat(path)).size).toBe(0);
+  });
+
+  it('two devices with one id: a copy beside its original, each file as it was; and one device named twice', async () => {
+    await capacityOf();
+    const copy = join(folder, 'copy');
+    await copyFile(path, copy);
+    const before = await traceOf(copy);
+    const both = (other: string) =>
+      openDevices({
+        clusterId,
+        devices: [
+          { deviceId, path, generation: 2 },
+          { deviceId, path: other, generation: 2 },
+        ],
+      });
+    await expect(both(copy)).rejects.toMatchObject({ code: 'BadDevice' });
+    await expect(both(copy)).rejects.toThrow(
+      `${copy} and ${path} are the same device, ${deviceId}. One file is a copy`,
+    );
+    const link = join(folder, 'link');
+    await symlink(path, link);
+    for (const same of [path, link]) {
+      await expect(both(same)).rejects.toMatchObject({ code: 'DeviceBusy' });
+      await expect(both(same)).rejects.toThrow(`${same} is open in this process already. Name each device once`);
+    }
+    expect(await traceOf(copy)).toEqual(before);
+    // Nothing is held any more, and either file alone opens, also by a link or under another name.
+    for (const alone of [link, copy, path]) expect(await capacityOf({ ...later, path: alone })).toBe(32 * MIB);
+  });
+
+  it('the device of another data node in its place, and says which is which', async () => {
+    const theirs = { deviceId: randomUUID(), path: join(folder, 'theirs') };
+    await capacityOf();
+    await capacityOf(theirs);
+    const traces = [await traceOf(path), await traceOf(theirs.path)];
+    await refuse({ path: theirs.path }, 'BadDevice', [`holds device ${theirs.deviceId}`, `not device ${deviceId}`]);
+    await refuse({ ...theirs, path }, 'BadDevice', [`holds device ${deviceId}`, `not device ${theirs.deviceId}`]);
+    expect([await traceOf(path), await traceOf(theirs.path)]).toEqual(traces);
   });
 });

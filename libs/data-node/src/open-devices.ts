@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ExtentStore } from '@holdfast/extent-store';
+import { ExtentStore, ExtentStoreError } from '@holdfast/extent-store';
 import { blankCapacityBytes } from './blank-capacity.js';
 import type { OwnedDevice } from './local-unit-store.js';
 
@@ -28,7 +28,8 @@ export interface OpenDevicesOptions {
 
 /**
  * Opens the devices, first making those that are not there or hold nothing but zeros. A device of another cluster, another device than the map names,
- * or an older one that was replaced is refused: it may hold the only copy of someone's bytes, or stale ones. Errors: Error with the path and what to do.
+ * or an older one that was replaced is refused: it may hold the only copy of someone's bytes, or stale ones. Errors: ExtentStoreError
+ * (BadDevice, DeviceBusy, MetadataDamaged) with the path and what to do.
  */
 export async function openDevices(options: OpenDevicesOptions): Promise<OwnedDevice[]> {
   const opened: OwnedDevice[] = [];
@@ -48,15 +49,21 @@ export async function closeDevices(devices: readonly OwnedDevice[]): Promise<voi
   for (const device of devices) await device.store.close();
 }
 
+function refused(message: string, cause?: unknown): ExtentStoreError {
+  return new ExtentStoreError('BadDevice', message, { cause });
+}
+
 async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptions): Promise<ExtentStore> {
   const { path, deviceId, generation, createBytes } = device;
   if (createBytes === undefined) {
-    if (!existsSync(path)) throw new Error(`${path} is not there: give the path of device ${deviceId}`);
+    if (!existsSync(path)) throw refused(`${path} is not there: give the path of device ${deviceId}`);
   } else {
-    const capacityBytes = await blankCapacityBytes(path, createBytes);
+    const capacityBytes = await blankCapacityBytes(path, createBytes).catch((cause: Error) => {
+      throw refused(`${path} cannot be opened: ${cause.message}. Check the path and its permissions`, cause);
+    });
     if (capacityBytes !== undefined) {
       await ExtentStore.format(path, { deviceId, clusterId, generation, capacityBytes }).catch((cause: Error) => {
-        throw new Error(`${path} cannot become a device: ${cause.message}`, { cause });
+        throw refused(`${path} cannot become a device: ${cause.message}`, cause);
       });
     }
   }
@@ -66,7 +73,7 @@ async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptio
   await store.close();
   const name = (id: string, cluster: string, number: number) =>
     `device ${id} of cluster ${cluster}, generation ${number}`;
-  throw new Error(
+  throw refused(
     `${path} holds ${name(found.deviceId, found.clusterId, found.generation)}, not ${name(deviceId, clusterId, generation)}: ` +
       'give the right path, or move the file away',
   );

@@ -30,6 +30,10 @@ describe('device health', () => {
     expect(writable()).toEqual(['s1d2', 's1d3']);
     health.noteFailure(places[2], new HoldfastError('DeviceDead'));
     expect(writable()).toEqual(['s1d3']);
+    const damaged = start(true);
+    damaged.health.noteFailure(damaged.places[0], new HoldfastError('MetadataDamaged'));
+    expect(damaged.writable()).toEqual(['s1d1', 's1d2', 's1d3']);
+    expect(damaged.health.mayRead(damaged.places[0])).toBe(false);
     const alone = start(false);
     alone.health.noteFailure(alone.places[0], new HoldfastError('ServiceUnavailable'));
     expect(alone.writable()).toEqual(['s1d1', 's1d2', 's1d3']);

@@ -63,7 +63,8 @@ export class DeviceHealth {
 
   /** Takes note of a failed call. Errors that say nothing about the device are passed by. */
   noteFailure(place: DevicePlace, error: unknown): void {
-    if (isHoldfastError(error, 'DeviceDead')) return this.mark(deviceKey(place), place, 'dead');
+    const isLost = isHoldfastError(error, 'DeviceDead') || isHoldfastError(error, 'MetadataDamaged');
+    if (isLost) return this.mark(deviceKey(place), place, 'dead');
     if (isHoldfastError(error, 'DeviceFull')) return this.mark(deviceKey(place), place, 'full');
     const silent = isHoldfastError(error, 'ServiceUnavailable') || !isHoldfastError(error);
     if (silent) this.mark(place.address === '' ? deviceKey(place) : nodeKey(place), place, 'silent');

@@ -1,6 +1,7 @@
 /** The store on real files. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -69,8 +70,26 @@ describe('extent store on a file', () => {
     await expect(busy).rejects.toThrow(path);
     const copy = join(folder, 'copy');
     await writeFile(copy, await readFile(path));
-    await expect(ExtentStore.open(copy)).rejects.toMatchObject({ code: 'DeviceBusy' });
+    await expect(ExtentStore.open(copy)).rejects.toMatchObject({ code: 'BadDevice' });
+    await expect(ExtentStore.open(copy)).rejects.toThrow(`${copy} and ${path} are the same device`);
     await store.close();
+    await (await openStore()).close();
+    await (await openStore(copy)).close();
+    await openStore();
+  });
+
+  it('a device that another process has open is told with its path and id, and nothing is held of it', async () => {
+    const deviceId = randomUUID();
+    await format(path, deviceId);
+    const script = `require('node:net').createServer().listen('\\0holdfast-device-${deviceId}', () => console.log('held'))`;
+    const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    for (let round = 0; round < 2; round += 1) {
+      await expect(ExtentStore.open(path)).rejects.toMatchObject({ code: 'DeviceBusy' });
+      await expect(ExtentStore.open(path)).rejects.toThrow(`${path}, device ${deviceId}, is open in another process`);
+    }
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
     await openStore();
   });
 

@@ -1,6 +1,8 @@
 /** The device tool over real files. */
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -14,6 +16,17 @@ function headerOf(number: number, unitSizeBytes: number) {
   const chunkId = number.toString(16).padStart(32, '0');
   const shape = { unitIndex: 1, k: 2, m: 1, chunkSizeBytes: 2 * unitSizeBytes, unitSizeBytes };
   return { chunkId, ...shape, bucketId: 7n, writeId: 'ab'.repeat(16), writtenAtMs: 1_700_000_000_000 };
+}
+
+/** A process that holds the device as any that has it open; resolves to how to end it. */
+async function heldElsewhere(deviceId: string): Promise<() => Promise<void>> {
+  const script = `require('node:net').createServer().listen('\\0holdfast-device-${deviceId}', () => console.log('held'))`;
+  const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  return async () => {
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+  };
 }
 
 describe('device tool', () => {
@@ -194,20 +207,67 @@ describe('device tool', () => {
         expect(complained).toMatch(words);
       }
     };
-    await refusals(/open in another process\. Stop/);
+    await refusals(/is open in this process already\. Name each device once/);
     await store.close();
     const image = await readFile(path);
+    const letGo = await heldElsewhere(deviceId);
+    await refusals(new RegExp(`, device ${deviceId}, is open in another process\\. Stop`));
+    await letGo();
+    expect((await tool('fsck', path)).code).toBe(0);
+    expect((await readFile(path)).equals(image)).toBe(true);
     const newer = Buffer.from(image);
     for (let copy = 0; copy < 4; copy += 1) newer.writeUInt32LE(99, copy * 4096 + 8);
     await writeFile(path, newer);
     await refusals(/device format 99.*newer version/);
     await writeFile(path, image);
-    await truncate(path, MIB);
-    await refusals(/is cut off.*Bring back/);
-    await writeFile(path, 'holiday photos');
-    await refusals(/is not a Holdfast device.*check the path/);
+    for (const sizeBytes of [MIB, 64 * MIB - 1]) {
+      await truncate(path, sizeBytes);
+      await refusals(new RegExp(`is cut off: it had ${64 * MIB} bytes and has ${sizeBytes}\\. Bring back`));
+      await writeFile(path, image);
+    }
+    await truncate(path, 65 * MIB);
+    await refusals(/has grown.*cut the file back/);
+    for (const text of ['holiday photos', '']) {
+      await writeFile(path, text);
+      await refusals(/is not a Holdfast device.*check the path/);
+      expect(await readFile(path, 'utf8')).toBe(text);
+    }
     await rm(path);
     await refusals(/cannot be opened.*Check the path/);
+    await mkdir(path);
+    await refusals(/cannot be opened: it is a directory, and no file or block device\. Check the path/);
+    expect((await format()).complained).toContain('holds something');
+    await rm(path, { recursive: true });
+    // Nobody writes into the pipe: whoever opened it would wait for ever.
+    expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    await refusals(/cannot be opened: it is a pipe or the like, and no file or block device\. Check the path/);
+    expect((await format()).complained).toContain('holds something');
+  });
+
+  it('refuses a log of another device, and either file of a pair alone or in the other place, and writes to none', async () => {
+    const files = ['data', 'meta', 'data2', 'meta2'].map((each) => join(folder, each));
+    const [data, meta, data2, meta2] = files;
+    for (const [own, metadata] of [
+      [data, meta],
+      [data2, meta2],
+    ]) {
+      const options = ['--size', '64MiB', '--cluster', CLUSTER_ID, '--metadata', metadata];
+      expect(await tool('format', own, ...options)).toMatchObject({ code: 0 });
+    }
+    const before = await Promise.all(files.map((each) => readFile(each)));
+    for (const [words, told] of [
+      [[data, '--metadata', meta2], `${data} and ${meta2} belong to different devices. Give the two files`],
+      [[data], `${data} holds the data blocks of a pair, not a whole device. Give the file, or both files`],
+      [[meta], `${meta} holds log and pages of a pair, not a whole device. Give the file, or both files`],
+      [[meta, '--metadata', data], `${data} holds the data blocks of a pair, not log and pages of a pair.`],
+      [[data, '--metadata', data2], `${data2} holds the data blocks of a pair, not log and pages of a pair.`],
+    ] as const)
+      for (const command of ['info', 'fsck', 'scrub', 'map']) {
+        const { code, complained } = await tool(command, ...words);
+        expect({ code, complained }).toEqual({ code: 1, complained: expect.stringContaining(told) });
+      }
+    const after = await Promise.all(files.map((each) => readFile(each)));
+    expect(after.every((bytes, index) => bytes.equals(before[index]))).toBe(true);
   });
 
   it('wrong words and options end with 2 and the usage, before any file is touched', async () => {

@@ -61,7 +61,7 @@ describe('encodeError', () => {
     const changed = (Object.keys(ERRORS) as ErrorName[]).filter(
       (name) => toClientError(new HoldfastError(name)).code !== name,
     );
-    expect(changed).toHaveLength(11);
+    expect(changed).toHaveLength(12);
   });
 
   it('304 has no body', () => {

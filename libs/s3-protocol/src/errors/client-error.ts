@@ -8,6 +8,7 @@ const OUTSIDE: Partial<Record<ErrorName, ErrorName>> = {
   LateWrite: 'ServiceUnavailable',
   DeviceFull: 'SlowDown',
   DeviceDead: 'ServiceUnavailable',
+  MetadataDamaged: 'ServiceUnavailable',
   UnitExists: 'InternalError',
   UnitDamaged: 'ServiceUnavailable',
   DataUnreadable: 'InternalError',

@@ -21,7 +21,7 @@ import {
   read,
   writev,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DeviceFile, DevicePort } from './device.port.js';
@@ -178,11 +178,13 @@ function dropBytes(buffers: readonly Uint8Array[], sizeBytes: number): Uint8Arra
 
 export class FileDevicePort extends DevicePort {
   override async open(path: string, { readOnly = false } = {}): Promise<DeviceFile> {
+    await checkKind(path);
     const descriptor = await openFile(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
     return new FileDevice(descriptor, readOnly ? undefined : await openDirect(path));
   }
 
   override async create(path: string): Promise<DeviceFile> {
+    await checkKind(path);
     const descriptor = await openFile(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     syncFolder(dirname(path));
     return new FileDevice(descriptor, undefined);
@@ -190,11 +192,46 @@ export class FileDevicePort extends DevicePort {
 
   /** Holds an abstract socket named by the device id: the kernel gives it back when the process ends, however it ends. */
   override async claim(deviceId: string, path: string): Promise<() => Promise<void>> {
+    const holder = claimed.get(deviceId);
+    if (holder !== undefined) throw await heldHere(deviceId, path, holder);
+    claimed.set(deviceId, path);
     const server = createServer((socket) => socket.destroy());
     server.unref();
-    await listen(server, `\0holdfast-device-${deviceId}`, path);
-    return () => new Promise((resolve) => server.close(() => resolve()));
+    try {
+      await listen(server, `\0holdfast-device-${deviceId}`, path, deviceId);
+    } catch (error) {
+      claimed.delete(deviceId);
+      throw error;
+    }
+    return () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          claimed.delete(deviceId);
+          resolve();
+        });
+      });
   }
+}
+
+/** Devices that this process holds, with the paths they were opened by. */
+const claimed = new Map<string, string>();
+
+/** Why a device cannot be claimed that this process holds already. */
+async function heldHere(deviceId: string, path: string, holder: string): Promise<ExtentStoreError> {
+  const isSame = async (): Promise<boolean> => (await realpath(path)) === (await realpath(holder));
+  if (await isSame().catch(() => path === holder))
+    return new ExtentStoreError('DeviceBusy', `${path} is open in this process already. Name each device once.`);
+  const advice =
+    'One file is a copy of the other: take the copy away, and give each device a file that was formatted for it.';
+  return new ExtentStoreError('BadDevice', `${path} and ${holder} are the same device, ${deviceId}. ${advice}`);
+}
+
+/** Opening a pipe would wait for its other end, and other things have no blocks. */
+async function checkKind(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  // What cannot be asked cannot be opened either: that call says why.
+  if (found === undefined || found.isFile() || found.isBlockDevice()) return;
+  throw new Error(`it is ${found.isDirectory() ? 'a directory' : 'a pipe or the like'}, and no file or block device`);
 }
 
 /** Undefined where the file system knows no direct I/O. */
@@ -214,13 +251,16 @@ async function blockDeviceBytes(device: number): Promise<number> {
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'latin1')) * SECTOR_BYTES;
 }
 
-function listen(server: Server, name: string, path: string): Promise<void> {
+function listen(server: Server, name: string, path: string, deviceId: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') reject(error);
       else {
-        const advice = 'Stop the process that has it open, or give this one another device.';
-        reject(new ExtentStoreError('DeviceBusy', `${path} is open in another process. ${advice}`));
+        const advice =
+          'Stop the process that has it open, or give this one another device; a file that was copied is no device of its own.';
+        reject(
+          new ExtentStoreError('DeviceBusy', `${path}, device ${deviceId}, is open in another process. ${advice}`),
+        );
       }
     });
     server.listen({ path: name, exclusive: true }, resolve);

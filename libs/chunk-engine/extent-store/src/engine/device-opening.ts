@@ -66,9 +66,10 @@ async function checkPartner(data: DeviceFile, path: string, meta: Superblock, me
 
 async function checkFile(file: DeviceFile, path: string, superblock: Superblock, role: FileRole): Promise<void> {
   checkRole(superblock.role, role, path);
-  const sizeBytes = Math.floor((await file.sizeBytes()) / BLOCK_BYTES) * BLOCK_BYTES;
+  const sizeBytes = await file.sizeBytes();
   const formattedBytes = role === 'metadata' ? metadataBytes(superblock) : superblock.capacityBytes;
-  if (sizeBytes === formattedBytes) return;
+  // A part of a block behind the last one is nobody's: a file of zeros may have had it when it became a device.
+  if (Math.floor(sizeBytes / BLOCK_BYTES) === formattedBytes / BLOCK_BYTES) return;
   const change = sizeBytes < formattedBytes ? 'is cut off' : 'has grown';
   const advice =
     sizeBytes < formattedBytes
