@@ -13,6 +13,7 @@ import {
   Metadata,
   TraceLog,
 } from '@holdfast/contracts';
+import { isRefusedDevice } from '@holdfast/data-node';
 import { createAdminApp, S3Listener } from '@holdfast/gateway';
 import { readBootstrapFile } from '@holdfast/identity';
 import {
@@ -148,6 +149,7 @@ function internalServer(secret: Buffer, trace: TraceLog): InternalHttpServer {
 function explain(error: unknown): never {
   if (error instanceof LocalServiceError || error instanceof ConfigError) console.error(`holdfast: ${error.message}`);
   else if (isHoldfastError(error, 'InvalidArgument')) console.error(`holdfast: ${error.message}`);
+  else if (isRefusedDevice(error)) console.error(`holdfast: ${error.message}`);
   else if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
     console.error(
       `holdfast: ${(error as Error).message}: another program listens there; choose --port and --admin-port`,

@@ -49,6 +49,11 @@ export async function closeDevices(devices: readonly OwnedDevice[]): Promise<voi
   for (const device of devices) await device.store.close();
 }
 
+/** Whether a device was refused: its message says which and what to do, and a stack adds nothing. */
+export function isRefusedDevice(error: unknown): error is ExtentStoreError {
+  return error instanceof ExtentStoreError;
+}
+
 function refused(message: string, cause?: unknown): ExtentStoreError {
   return new ExtentStoreError('BadDevice', message, { cause });
 }

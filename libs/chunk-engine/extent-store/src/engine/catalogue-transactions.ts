@@ -138,8 +138,8 @@ export class ChangeCatalogue extends CatalogueTransaction<boolean[]> {
   }
 
   override prepare(): true | Missing {
-    const { tree, isDropped } = this.catalogue;
-    if (isDropped) return true;
+    // One that was dropped has no pages any more.
+    const { tree } = this.catalogue;
     for (const { key, value } of this.wanted) {
       if ((value === undefined ? tree.prepareRemoval(key) : tree.prepare(key)) === missing) return missing;
     }

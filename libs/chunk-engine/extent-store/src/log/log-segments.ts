@@ -88,6 +88,7 @@ export class LogSegments {
 
   unreserve(sizeBytes: number): void {
     this.reservedBytes -= sizeBytes;
+    assert(this.reservedBytes >= 0, 'Log space is reserved before a transaction begins', { sizeBytes });
     this.admit();
   }
 

@@ -86,9 +86,8 @@ export class BTree {
   /** Whether all pages that a change of this key needs are in memory. */
   prepare(key: Buffer): true | Missing {
     if (this.rootPage === 0) return true;
-    const leaf = this.walk(key);
-    if (leaf === missing) return missing;
-    return this.outsidePagesKnown(leaf, key);
+    // The pages of a value outside are given up by the reference to them.
+    return this.walk(key) === missing ? missing : true;
   }
 
   /** As `prepare`, and a page that the removal may leave empty has its neighbour in memory, so that it can be taken out. */
@@ -315,12 +314,6 @@ export class BTree {
   private valueAt({ bytes }: PageNode, index: number): Buffer | Missing {
     const value = Page.valueAt(bytes, index);
     return Page.isValueOutside(bytes, index) ? (outsideValue(this.pages, value) ?? missing) : value;
-  }
-
-  private outsidePagesKnown(leaf: PageNode, key: Buffer): true | Missing {
-    const index = Page.lowerBound(leaf.bytes, key);
-    if (!Page.hasKeyAt(leaf.bytes, index, key)) return true;
-    return this.valueAt(leaf, index) === missing ? missing : true;
   }
 
   /** Walks to the key and makes every page on the way one that may be changed; returns the leaf. */
