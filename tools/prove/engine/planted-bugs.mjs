@@ -326,10 +326,17 @@ export const plantedBugs = [
     suite: 'engine-model',
   },
   {
-    name: 'read a small unit in the log after it has moved',
-    file: 'engine/small-units.ts',
-    find: `        if (this.byName.get(unit.name) === unit) this.byName.delete(unit.name);`,
-    replace: ``,
+    name: 'find a small unit in the log after it was freed',
+    file: 'units/log-units.ts',
+    find: `      if (this.state[unit] !== State.gone && this.compareKey`,
+    replace: `      if (this.compareKey`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'list only units that have left the log',
+    file: 'units/unit-table.ts',
+    find: `    if (waiting.length === 0) return next;`,
+    replace: `    if (waiting.length >= 0) return next;`,
     suite: 'engine-model',
   },
 ];

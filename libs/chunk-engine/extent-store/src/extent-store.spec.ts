@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { BLOCK_BYTES, Deadline, KIB, ManualClock } from '@holdfast/stdx';
-import type { ExtentStore } from './extent-store.js';
-import type { CallKind, SimulatedDevice } from './device/simulated-device.js';
+import { BLOCK_BYTES, Deadline, KIB, MIB, ManualClock } from '@holdfast/stdx';
+import { ExtentStore } from './extent-store.js';
+import { SimulatedDevice, SimulatedDevicePort, type CallKind } from './device/simulated-device.js';
 import {
+  CLUSTER_ID,
+  DEVICE_ID,
   SEGMENT_BYTES,
   authority,
   bytesOf,
@@ -183,6 +185,27 @@ describe('extent store', () => {
     await expectUnit(again, 20, 32_768);
   });
 
+  it('a unit that is freed while it is written is gone, and leaves nothing behind', async () => {
+    const { device, store } = await open();
+    const writing = put(store, 1, 5000);
+    const kept = put(store, 2, 5000);
+    // The bytes are pulled first; then the free comes into the group of the unit.
+    for (let step = 0; step < 20; step += 1) {
+      await Promise.resolve();
+      void store.free([unitOf(1)], authority(1n));
+    }
+    await Promise.all([writing, kept]);
+    await store.free([unitOf(1)], authority(1n));
+    expect(await store.stat(unitOf(1).chunkId, 1)).toBeUndefined();
+    await store.checkpoint();
+    expect((await store.check()).problems).toEqual([]);
+    expect(store.status().unitCount).toBe(1);
+    await store.close();
+    const { store: again } = await open(device.image);
+    expect(await again.stat(unitOf(1).chunkId, 1)).toBeUndefined();
+    await expectUnit(again, 2, 5000);
+  });
+
   it('frees nothing for another cluster, an older database or a lower sequence, also after a reopen', async () => {
     const { device, store } = await open();
     await put(store, 1, 10);
@@ -288,6 +311,31 @@ describe('a device whose metadata pages run out', () => {
     await store.close();
     const { store: again } = await open(device.image);
     await expectUnit(again, 1, 5000);
+  });
+});
+
+describe('a device with more data blocks than its pages can name', () => {
+  it('seed-2.13: refuses units before the move out of the log lacks pages', async () => {
+    const device = new SimulatedDevice(Buffer.alloc(16 * MIB));
+    const io = new SimulatedDevicePort({ sim: device });
+    const sizes = { capacityBytes: 16 * MIB, segmentBytes: MIB, pageCount: 128 };
+    await ExtentStore.format('sim', { deviceId: DEVICE_ID, clusterId: CLUSTER_ID, generation: 1, ...sizes, io });
+    const { store } = await openImage(device.image);
+    const numbers: number[] = [];
+    for (let number = 0; store.status().state === 'live'; number += 200) {
+      const burst = Array.from({ length: 200 }, (_, step) => number + step);
+      const outcomes = await Promise.allSettled(burst.map((each) => put(store, each, 100)));
+      outcomes.forEach((outcome, step) => outcome.status === 'fulfilled' && numbers.push(number + step));
+    }
+    expect(numbers.length).toBeGreaterThan(500);
+    expect(store.status()).toMatchObject({ state: 'full', unitCount: numbers.length });
+    await store.checkpoint();
+    expect((await store.check()).problems).toEqual([]);
+    const kept = numbers.splice(100, 1)[0];
+    await store.free(numbers.map(unitOf), authority(1n));
+    await store.checkpoint();
+    await expectUnit(store, kept, 100);
+    await put(store, numbers[0], 100);
   });
 });
 

@@ -100,8 +100,8 @@ export class ExtentStore {
   private readonly health: DeviceHealth;
   private readonly committer: Committer;
   private readonly writer: UnitWriter;
-  /** Units being written: one writer per unit. */
-  private readonly inFlight = new Map<string, Promise<unknown>>();
+  /** Units being written, one writer for each, and those that wait for it. */
+  private readonly inFlight = new Map<string, (() => void)[] | undefined>();
   private readonly recent: RecentUnits;
   private closing: Promise<void> | undefined;
 
@@ -163,18 +163,21 @@ export class ExtentStore {
     if (sizeBytes !== header.unitSizeBytes) throw new RangeError(`unitSizeBytes is not sizeBytes, ${sizeBytes}`);
     const key = unitKeyBytes(header);
     const name = unitName(key);
-    for (let other = this.inFlight.get(name); other !== undefined; other = this.inFlight.get(name))
-      await other.catch(() => undefined);
+    const kept = copyHeader(header);
+    while (this.inFlight.has(name)) await this.afterOther(name);
     this.health.check();
     this.refuseLate(deadline);
-    const writing = this.writeOnce(key, copyHeader(header), pull, deadline);
-    this.inFlight.set(name, writing);
+    this.inFlight.set(name, undefined);
     try {
-      const outcome = await writing;
-      if (outcome === 'rewritten') this.recent.remove(header.chunkId);
-      return outcome;
+      const found = this.parts.table.find(key);
+      const existing = found === missing ? await this.parts.table.get(key) : found;
+      if (existing !== undefined) return await this.writeAgain(key, existing, kept, pull, deadline);
+      await this.writer.write(key, kept, pull, deadline, false);
+      return 'written';
     } finally {
+      const waiting = this.inFlight.get(name);
       this.inFlight.delete(name);
+      waiting?.forEach((goOn) => goOn());
     }
   }
 
@@ -231,7 +234,7 @@ export class ExtentStore {
     // A zero behind it is the first key after it.
     const from = after === undefined ? undefined : Buffer.concat([unitKeyBytes(after), Buffer.alloc(1)]);
     const page: UnitHeader[] = [];
-    for await (const { key, value } of this.parts.table.cob.scan({ from })) {
+    for await (const { key, value } of this.parts.table.scan(from)) {
       const header = decodeUnit(key, value);
       if (header.writtenAtMs >= writtenBeforeMs) continue;
       page.push(header);
@@ -341,22 +344,23 @@ export class ExtentStore {
     throw this.damaged(key);
   }
 
-  private async writeOnce(
+  /** Resolves when the writer of this unit that is at work now is done. */
+  private afterOther(name: string): Promise<void> {
+    return new Promise((resolve) => this.inFlight.set(name, [...(this.inFlight.get(name) ?? []), resolve]));
+  }
+
+  private async writeAgain(
     key: Buffer,
+    existing: UnitHeader,
     header: UnitHeader,
     pull: Pull,
     deadline: Deadline,
-  ): Promise<'written' | 'rewritten' | 'unchanged'> {
-    const found = this.parts.table.find(key);
-    const existing = found === missing ? await this.parts.table.get(key) : found;
-    if (existing === undefined) {
-      await this.writer.write(header, pull, deadline);
-      return 'written';
-    }
+  ): Promise<'rewritten' | 'unchanged'> {
     if (!sameUnit(existing, header)) throw this.exists(key);
     const stored = await unitBytes(this.parts, key, existing, { tail: 'verify-tail' });
     if (stored === undefined) {
-      await this.writer.write(header, pull, deadline);
+      await this.writer.write(key, header, pull, deadline, true);
+      this.recent.remove(header.chunkId);
       return 'rewritten';
     }
     if (!stored.equals(Buffer.concat(await pullExactly(pull, header.unitSizeBytes)))) throw this.exists(key);

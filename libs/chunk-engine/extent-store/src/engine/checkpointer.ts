@@ -161,8 +161,9 @@ export class Checkpointer {
 
   /** Takes everything that the trees hold now, in one turn. */
   private freeze(): Frozen | Missing {
-    const { pages, catalogues, space, log } = this.parts;
+    const { pages, catalogues, space, log, small } = this.parts;
     if (catalogues.prepareSave() === missing) return missing;
+    small.forgetMoved();
     for (const page of this.freedPages) pages.drop(page);
     if (this.superblock.rootPage !== 0) pages.drop(this.superblock.rootPage);
     const freed = bulkLoad(pages, TreeId.freed, space.freeBesideAllocator.map(freeExtentEntry));

@@ -2,7 +2,7 @@
  * Group commit: everything that waits becomes one group, that is one write of the log and one flush for all. The next group
  * collects while one is being made durable; an answer is given after the flush of its group.
  *
- * Forming a group closes its transactions: each is applied to the trees and encoded in the same turn, in the order in which
+ * Forming a group closes its transactions: each is applied and encoded in the same turn, in the order in which
  * they came. So the log, the trees and what readers see agree on one order, and between two groups a checkpoint may begin.
  */
 import { InvariantViolation, assert } from '@holdfast/stdx';
@@ -22,6 +22,8 @@ interface FormedGroup {
   readonly position: number;
   /** It names data blocks that were written and perhaps not flushed. */
   readonly namesData: boolean;
+  /** The small units up to here are durable with it. */
+  readonly smallEnd: number;
 }
 
 export interface CommitterOptions {
@@ -47,8 +49,8 @@ export class Committer {
     checkpointer.onEnd = () => this.kick();
   }
 
-  /** Takes log space for a transaction before it begins; waits while the log is full. */
-  async reserve(logBytes: number): Promise<void> {
+  /** Takes log space for a transaction before it begins; a promise while the log is full. */
+  reserve(logBytes: number): Promise<void> | undefined {
     this.health.check();
     const { log, path } = this.parts;
     if (logBytes > log.transactionMaxBytes) {
@@ -56,9 +58,8 @@ export class Committer {
       throw new ExtentStoreError('TooLarge', message);
     }
     const waiting = log.reserve(logBytes);
-    if (waiting === undefined) return;
-    this.kick();
-    await waiting;
+    if (waiting !== undefined) this.kick();
+    return waiting;
   }
 
   /** Resolves when blocks and log may be written: the log has a generation of its own since the open. */
@@ -150,7 +151,7 @@ export class Committer {
       throw cause;
     }
     this.parts.log.noteFlushed();
-    this.parts.small.noteFlushed();
+    this.parts.small.noteFlushed(formed.smallEnd);
     for (const transaction of formed.transactions) transaction.noteDurable();
     this.checkpointer.noteGroup();
   }
@@ -170,8 +171,8 @@ export class Committer {
 
   /** The last pages are kept for what makes room again. */
   private lacksPages({ takesRoom, pagesMax }: AnyTransaction): boolean {
-    const { pages, layout } = this.parts;
-    return pages.space.freePages - pagesMax < layout.reservePages * (takesRoom ? 0.5 : 0.25);
+    const { pages, small, layout } = this.parts;
+    return pages.space.freePages - small.pagesMax - pagesMax < layout.reservePages * (takesRoom ? 0.5 : 0.25);
   }
 
   /** Closes as many of the waiting transactions as fit; undefined when none did. */
@@ -180,23 +181,47 @@ export class Committer {
     // The pages of the first are fetched; a later one that lacks some waits for the next group.
     while (first.prepare() === missing) await this.parts.pages.loadMissing();
     const { log } = this.parts;
-    const room = log.groupRoom();
-    const closed: AnyTransaction[] = [];
+    const { count, recordBytes } = this.fitting();
+    if (count === 0) return undefined;
+    const target: GroupTarget = {
+      block: log.nextGroup(),
+      at: GROUP_HEADER_BYTES,
+      payloadAt: payloadStart(recordBytes),
+      payloadBlock: 0,
+      mirrorOffset: log.nextOffset,
+    };
+    const closed = this.closeInto(target, count);
+    return closed.length === 0 ? undefined : this.seal(closed, target, recordBytes);
+  }
+
+  /** How many of those that wait have room in the next group, and what their records take at most. */
+  private fitting(): { count: number; recordBytes: number } {
+    const room = this.parts.log.groupRoom();
     let recordBytes = 0;
     let payloadBlocks = 0;
-    while (this.queue.length > 0) {
-      const next = this.queue[0];
+    for (let count = 0; ; count += 1) {
+      if (count === this.queue.length) return { count, recordBytes };
+      const next = this.queue[count];
       const records = recordBytes + next.recordBytes;
-      const blocks = payloadBlocks + next.payloadBlocks;
-      if (groupBytes(records, blocks) > room || this.lacksPages(next) || next.prepare() === missing) break;
-      this.queue.shift();
-      if (!this.apply(next)) continue;
+      payloadBlocks += next.payloadBlocks;
+      if (groupBytes(records, payloadBlocks) > room) return { count, recordBytes };
       recordBytes = records;
-      payloadBlocks = blocks;
+    }
+  }
+
+  /** One after the other is applied and written into the group, so that each finds what those before it did. */
+  private closeInto(target: GroupTarget, count: number): AnyTransaction[] {
+    const closed: AnyTransaction[] = [];
+    let taken = 0;
+    for (; taken < count; taken += 1) {
+      const next = this.queue[taken];
+      if (this.lacksPages(next) || next.prepare() === missing) break;
+      if (!this.apply(next)) continue;
+      next.encode(target);
       closed.push(next);
     }
-    if (closed.length === 0) return undefined;
-    return this.encode(closed, recordBytes);
+    this.queue.splice(0, taken);
+    return closed;
   }
 
   private apply(transaction: AnyTransaction): boolean {
@@ -210,30 +235,19 @@ export class Committer {
     }
   }
 
-  private encode(transactions: readonly AnyTransaction[], recordBytesMax: number): FormedGroup {
-    const { log } = this.parts;
-    const target: GroupTarget = {
-      block: log.nextGroup(),
-      at: GROUP_HEADER_BYTES,
-      payloadAt: payloadStart(recordBytesMax),
-      payloadBlock: 0,
-      mirrorOffset: log.nextOffset,
-    };
-    let namesData = false;
-    for (const transaction of transactions) {
-      transaction.encode(target);
-      namesData = this.withData.delete(transaction) || namesData;
-    }
-    // A free of what is not there writes less than it announced: the payload keeps its place, and zeros fill the gap.
-    const recordBytes = recordBytesMax;
+  private seal(transactions: readonly AnyTransaction[], target: GroupTarget, recordBytes: number): FormedGroup {
+    const { log, small } = this.parts;
     assert(target.at <= GROUP_HEADER_BYTES + recordBytes, 'Records have the size they announce');
+    // The payload keeps its place where records take less than they announced, and zeros fill the gap.
     target.block.fill(0, target.at, GROUP_HEADER_BYTES + recordBytes);
     const { bytes, position } = log.close(recordBytes, target.payloadBlock);
+    let namesData = false;
     for (const transaction of transactions) {
+      namesData = this.withData.delete(transaction) || namesData;
       log.unreserve(transaction.logBytes);
       transaction.noteClosed();
     }
-    return { transactions, bytes, position, namesData };
+    return { transactions, bytes, position, namesData, smallEnd: small.end };
   }
 
   private async makeDurable({ bytes, position, namesData }: FormedGroup): Promise<void> {

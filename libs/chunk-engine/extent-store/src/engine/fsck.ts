@@ -124,7 +124,6 @@ class DeviceCheck {
     const mapped = this.mappedBlocks.get(unitName(key)) ?? 0;
     this.mappedBlocks.delete(unitName(key));
     if (mapped === blocksFor(unitSizeBytes)) return;
-    if (mapped === 0 && this.parts.small.find(key) !== undefined) return;
     if (!this.partial.has('extmap')) this.note(`unit ${hex(key)}: ${unitSizeBytes} bytes in ${mapped} blocks`);
   }
 

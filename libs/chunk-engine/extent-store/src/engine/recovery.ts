@@ -15,9 +15,10 @@ import { ExtentAllocator, extentOf } from '../space/extent-allocator.js';
 import { BTree, EMPTY_ROOT, missing } from '../tree/b-tree.js';
 import { PageStore } from '../tree/page-store.js';
 import { PageWalk } from '../tree/page-walk.js';
-import { unitKeyBytes, unitName } from '../units/unit-record.codec.js';
+import { unitKeyBytes } from '../units/unit-record.codec.js';
 import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
 import { isZeroTail, readUnit } from '../units/unit-reader.js';
+import { LogUnits } from '../units/log-units.js';
 import { UnitTable } from '../units/unit-table.js';
 import { Catalogues } from './catalogues.js';
 import { DataSpace } from './data-space.js';
@@ -70,11 +71,11 @@ export async function recover(opened: OpenedDevice, options: RecoveryOptions): P
   const tree = (id: number): BTree => new BTree(pages, id, root.trees[id - 1]);
   const [freeByOffset, freeByLength] = [tree(TreeId.freeByOffset), tree(TreeId.freeByLength)];
   const space = new DataSpace(new ExtentAllocator(freeByOffset, freeByLength, root.freeBlocks), pages);
-  const table = new UnitTable(tree(TreeId.cob), tree(TreeId.extmap));
+  const table = new UnitTable(tree(TreeId.cob), tree(TreeId.extmap), new LogUnits(mirror));
   const lastSequence = superblock.firstGroupSequence + groups.length - 1;
   const start = { segment: superblock.firstSegment, generation: superblock.logGeneration, lastSequence };
   const log = new LogSegments(layout, deviceIdBytes, start, mirror);
-  const small = new SmallUnits(log, space, table, files.data, layout, options.pause);
+  const small = new SmallUnits({ log, space, table, pages, data: files.data, layout, pause: options.pause });
   const catalogues = new Catalogues(pages, tree(TreeId.catalogues), root.nextCatalogue);
   const heldPages = (): readonly number[] => checkpointer.heldPages;
   const trees = { table, freeByOffset, freeByLength, catalogues };
@@ -91,7 +92,7 @@ export async function recover(opened: OpenedDevice, options: RecoveryOptions): P
   );
   const replay = new Replay(parts, checkpointer);
   for (const group of groups) await replay.apply(group);
-  small.noteFlushed();
+  small.noteFlushed(small.end);
   return { parts, health, checkpointer };
 }
 
@@ -180,20 +181,23 @@ class Replay {
     } else if (record.kind === 'small-unit') {
       const key = unitKeyBytes(record.header);
       const sizeBytes = record.header.unitSizeBytes;
-      await this.prepared(() => table.prepare(key));
-      small.remove(key);
-      space.noteFreed(table.put(key, record.header, []));
+      await this.prepared(() => table.prepareRemoval(key));
+      this.remove(key);
       space.reserveSmall(blocksFor(sizeBytes));
-      const offset = group.payloadOffset + record.place.block * BLOCK_BYTES;
-      small.add({ key, name: unitName(key), offset, sizeBytes, checksum: record.place.checksum });
+      small.add(group.recordsOffset + record.at, group.payloadOffset + record.place.block * BLOCK_BYTES);
     } else if (record.kind === 'free') {
       const key = unitKeyBytes(record.unit);
       await this.prepared(() => table.prepareRemoval(key));
-      small.remove(key);
-      space.noteFreed(table.delete(key));
+      this.remove(key);
     } else if (record.kind === 'authority') {
       this.checkpointer.authority = { generation: record.generation, sequence: record.sequence };
     } else await this.applyChange(record.change);
+  }
+
+  /** The unit as it was before; its removal was prepared. */
+  private remove(key: Buffer): void {
+    const { table, space, small } = this.parts;
+    if (!small.remove(key) && table.find(key) !== undefined) space.noteFreed(table.delete(key));
   }
 
   private async applyChange(change: CatalogueChange): Promise<void> {

@@ -38,7 +38,7 @@ export async function scrub(parts: DeviceParts, verify: VerifyUnit, options: Scr
   let unitCount = 0;
   let sizeBytes = 0;
   let last: UnitKey | undefined;
-  for await (const { key, value } of parts.table.cob.scan({ from })) {
+  for await (const { key, value } of parts.table.scan(from)) {
     if (options.signal?.aborted === true) return { unitCount, sizeBytes, damaged, last, isWhole: false };
     const header = decodeUnit(key, value);
     const isSound = await verify(header);

@@ -1,6 +1,7 @@
 /**
- * Small units on their way: their bytes travel in the log and lie in its mirror until they have moved to data blocks. The
- * payload of a group moves in one write where the free space allows it.
+ * Small units on their way: they travel in the log, and are served from its mirror until they have moved to data blocks. Only
+ * with the move do they enter the trees, many at a time and in the order of their keys. The bytes move in one write where
+ * units lie one behind the other in the log and the free space allows it.
  */
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
@@ -8,93 +9,99 @@ import { blockPosition, blocksFor, type DeviceLayout, type Extent } from '../for
 import type { LogSegments } from '../log/log-segments.js';
 import { isNoSpace } from './no-space.js';
 import { missing, type Missing } from '../tree/b-tree.js';
-import { extentKey, unitName, type MappedExtent } from '../units/unit-record.codec.js';
+import type { PageStore } from '../tree/page-store.js';
+import type { LogUnit, LogUnits } from '../units/log-units.js';
+import { UNIT_KEY_BYTES, type MappedExtent } from '../units/unit-record.codec.js';
 import { checksumsOf, pieceChecksum, rangesOf, unitSeed } from '../units/unit-checksums.js';
 import type { UnitTable } from '../units/unit-table.js';
 import type { DataSpace } from './data-space.js';
 
-/** Where a small unit lies in the mirror of the log. */
-export interface SmallUnit {
-  readonly key: Buffer;
-  /** As `unitName` gives it. */
-  readonly name: string;
-  /** In the mirror; a multiple of 4 KiB from the beginning of its group. */
-  readonly offset: number;
-  readonly sizeBytes: number;
-  readonly checksum: number;
+export interface SmallUnitParts {
+  readonly log: LogSegments;
+  readonly space: DataSpace;
+  readonly table: UnitTable;
+  readonly pages: PageStore;
+  readonly data: DeviceFile;
+  readonly layout: DeviceLayout;
+  /** Resolves after a while. */
+  readonly pause: () => Promise<void>;
 }
 
+/** Trees whose pages a move copies: cob, extmap, and free extents by offset and by length. */
+const TREES = 4;
+/** Entries that fill a page at least by half, of all these trees together. */
+const UNITS_OF_A_PAGE = 12;
+
 export class SmallUnits {
-  private readonly byName = new Map<string, SmallUnit>();
-  /** Applied in the group that is being formed; where they lie in the mirror is known when it is encoded. */
-  private readonly applied = new Set<string>();
-  /** In the order of the log; each to be moved unless it was freed. */
-  private waiting: SmallUnit[] = [];
-  private flushed = 0;
+  private readonly units: LogUnits;
+  /** The first that was not taken for a move yet, and the first that is not durable in the log. */
+  private next: LogUnit = 0;
+  private flushed: LogUnit = 0;
   private moving: Promise<void> | undefined;
   private isClosing = false;
   /** Called when the file system below has no room. */
   onNoSpace: () => void = () => undefined;
 
-  constructor(
-    private readonly log: LogSegments,
-    private readonly space: DataSpace,
-    private readonly table: UnitTable,
-    private readonly data: DeviceFile,
-    private readonly layout: DeviceLayout,
-    /** Resolves after a while. */
-    private readonly pause: () => Promise<void>,
-  ) {}
+  constructor(private readonly parts: SmallUnitParts) {
+    this.units = parts.table.logUnits;
+  }
 
   /** No more waiting for room. */
   close(): void {
     this.isClosing = true;
   }
 
-  find(key: Buffer): SmallUnit | undefined {
-    return this.byName.get(unitName(key));
+  /** A copy of the unit's blocks; undefined when they do not stand in the log. */
+  bytes(key: Buffer): { readonly blocks: Buffer; readonly checksum: number } | undefined {
+    const unit = this.units.find(key);
+    if (unit === undefined) return undefined;
+    const from = this.units.bytesOffset(unit);
+    const blocks = Buffer.from(this.parts.log.mirror.subarray(from, from + this.blocksOf(unit) * BLOCK_BYTES));
+    return { blocks, checksum: this.units.checksum(unit) };
   }
 
-  /** A copy of bytes [from, to). */
-  copy(unit: SmallUnit, from: number, to: number): Buffer {
-    return Buffer.from(this.log.mirror.subarray(unit.offset + from, unit.offset + to));
+  /** A unit that was written into the mirror and stands in no tree; its room is reserved. */
+  add(recordAt: number, bytesAt: number): void {
+    this.units.add(recordAt, bytesAt);
   }
 
-  /** A unit that was written into the mirror; its room is reserved. One without bytes has nothing to move. */
-  add(unit: SmallUnit): void {
-    if (unit.sizeBytes === 0) return;
-    this.byName.set(unit.name, unit);
-    this.waiting.push(unit);
+  /** The unit is freed; true when it stood in the log alone, and nothing else is known of it. */
+  remove(key: Buffer): boolean {
+    const unit = this.units.find(key);
+    if (unit === undefined) return false;
+    const wasWaiting = this.units.isWaiting(unit);
+    if (wasWaiting) this.parts.space.unreserveSmall(this.blocksOf(unit));
+    this.units.drop(unit);
+    return wasWaiting;
   }
 
-  /** The unit is recorded in the trees, and `addApplied` follows when its group is encoded. */
-  noteApplied(name: string): void {
-    this.applied.add(name);
+  /** How many there were so far: later `noteFlushed` takes it. */
+  get end(): LogUnit {
+    return this.units.end;
   }
 
-  /** As `add`, unless a later transaction of the same group has freed the unit: then its room is given back. */
-  addApplied(unit: SmallUnit): void {
-    if (this.applied.delete(unit.name)) this.add(unit);
-    else this.space.unreserveSmall(blocksFor(unit.sizeBytes));
-  }
-
-  /** The unit was freed, and gives its room back if it has not moved yet. */
-  remove(key: Buffer): void {
-    const name = unitName(key);
-    if (this.applied.delete(name)) return;
-    const unit = this.byName.get(name);
-    if (unit === undefined) return;
-    this.byName.delete(name);
-    if (this.isWaiting(unit)) this.space.unreserveSmall(blocksFor(unit.sizeBytes));
-  }
-
-  /** Units added so far are durable in the log and may move. */
-  noteFlushed(): void {
-    this.flushed = this.waiting.length;
+  /** Units added before this end are durable in the log and may move. */
+  noteFlushed(end: LogUnit): void {
+    this.flushed = end;
   }
 
   get canMove(): boolean {
-    return this.flushed >= this.layout.moveBlocksMax;
+    return this.flushed - this.next >= this.parts.layout.moveBlocksMax;
+  }
+
+  /**
+   * Metadata pages that the move of all that waits may take at most. A page is copied once between two checkpoints, and a page
+   * that is there divides once before it has been filled anew.
+   */
+  get pagesMax(): number {
+    const { waitingCount } = this.units;
+    if (waitingCount === 0) return 0;
+    const { table, pages } = this.parts;
+    const { livePageCount: live } = pages.space;
+    const path = TREES * Math.max(table.cob.height, table.extmap.height, 1);
+    const copied = Math.min(waitingCount * path, live);
+    const divided = Math.min(waitingCount * TREES, live) + Math.ceil(waitingCount / UNITS_OF_A_PAGE);
+    return copied + divided;
   }
 
   /** Moves what may move; resolves when the bytes are written (not flushed). */
@@ -110,9 +117,17 @@ export class SmallUnits {
     return this.moving === undefined;
   }
 
-  /** Some may move now. */
+  /** Some may move now, or do. */
   get hasFlushed(): boolean {
-    return this.flushed > 0 || this.moving !== undefined;
+    return this.flushed > this.next || this.moving !== undefined;
+  }
+
+  /** A checkpoint begins: all have moved. */
+  forgetMoved(): void {
+    assert(!this.hasFlushed && this.units.end === this.next, 'A checkpoint holds all small units');
+    this.units.clear();
+    this.next = 0;
+    this.flushed = 0;
   }
 
   /** Resolves when no move is under way. */
@@ -120,95 +135,105 @@ export class SmallUnits {
     await this.moving?.catch(() => undefined);
   }
 
-  private isWaiting(unit: SmallUnit): boolean {
-    return !this.placed.has(unit);
+  private blocksOf(unit: LogUnit): number {
+    return blocksFor(this.units.sizeBytes(unit));
   }
 
-  /** Units that have a place in the data area already, while their bytes are being written. */
-  private readonly placed = new Set<SmallUnit>();
+  private bytesInLog(unit: LogUnit): Buffer {
+    const from = this.units.bytesOffset(unit);
+    return this.parts.log.mirror.subarray(from, from + this.units.sizeBytes(unit));
+  }
 
   private async moveAll(): Promise<void> {
-    while (this.flushed > 0) {
+    while (this.flushed > this.next) {
       const batch = this.takeBatch();
       if (batch.length === 0) continue;
-      const blocks = batch.reduce((sum, unit) => sum + blocksFor(unit.sizeBytes), 0);
-      const claimed = await this.space.claim(blocks, Number.MAX_SAFE_INTEGER);
+      const blocks = batch.reduce((sum, unit) => sum + this.blocksOf(unit), 0);
+      const claimed = blocks === 0 ? [] : await this.parts.space.claim(blocks, Number.MAX_SAFE_INTEGER);
       assert(claimed !== undefined, 'Small units in the log have room reserved', { blocks });
       const writes = await this.place(batch, claimed);
-      for (const write of writes) await this.write(write);
-      for (const unit of batch) {
-        this.placed.delete(unit);
-        if (this.byName.get(unit.name) === unit) this.byName.delete(unit.name);
-      }
+      for (const { from, to, position } of writes)
+        await this.write([this.parts.log.mirror.subarray(from, to)], position);
+      for (const unit of batch) this.units.drop(unit);
     }
   }
 
   /** Without room in the file system below it waits: the units are durable in the log, and it is told to new ones. */
-  private async write({ buffers, position }: BlockWrite): Promise<void> {
+  private async write(buffers: readonly Buffer[], position: number): Promise<void> {
     for (;;) {
       try {
-        return await this.data.write(buffers, position, 'data');
+        return await this.parts.data.write(buffers, position, 'data');
       } catch (cause) {
         if (!isNoSpace(cause) || this.isClosing) throw cause;
         this.onNoSpace();
-        await this.pause();
+        await this.parts.pause();
       }
     }
   }
 
-  private takeBatch(): SmallUnit[] {
-    let count = 0;
-    for (let blocks = 0; count < this.flushed && blocks < this.layout.moveBlocksMax; count += 1)
-      blocks += blocksFor(this.waiting[count].sizeBytes);
-    this.flushed -= count;
-    return this.waiting.splice(0, count).filter((unit) => this.byName.get(unit.name) === unit);
+  private takeBatch(): LogUnit[] {
+    const batch: LogUnit[] = [];
+    for (let blocks = 0; this.next < this.flushed && blocks < this.parts.layout.moveBlocksMax; this.next += 1) {
+      if (!this.units.isWaiting(this.next)) continue;
+      blocks += this.blocksOf(this.next);
+      batch.push(this.next);
+    }
+    return batch;
   }
 
-  /** Maps each unit to its part of the claimed extents; resolves to what is to be written where. */
-  private async place(batch: readonly SmallUnit[], claimed: readonly Extent[]): Promise<BlockWrite[]> {
-    const writes = new WritePlan(this.layout);
+  /** Enters each unit into the trees with its part of the claimed extents; resolves to what is to be written where. */
+  private async place(batch: readonly LogUnit[], claimed: readonly Extent[]): Promise<readonly BlockWrite[]> {
+    const plan = new WritePlan(this.parts.layout);
     const source = new ExtentSource(claimed);
+    const placed = batch.map((unit) => {
+      const extents = source.take(this.blocksOf(unit));
+      plan.add(extents, this.units.bytesOffset(unit));
+      return { unit, extents };
+    });
+    placed.sort((one, other) => this.units.compare(one.unit, other.unit));
     const unused: Extent[] = [];
-    for (const unit of batch) {
-      const blocks = blocksFor(unit.sizeBytes);
-      const extents = source.take(blocks);
-      const bytes = this.log.mirror.subarray(unit.offset, unit.offset + blocks * BLOCK_BYTES);
-      const mapped = mappedExtents(unit, extents, bytes);
-      const placed = this.tryPlace(unit, mapped);
+    for (const { unit, extents } of placed) {
+      const mapped = this.mapped(unit, extents);
+      const isPlaced = this.tryPlace(unit, mapped);
       // A promise for each unit would cost more than the rest.
-      const isPlaced = placed === missing ? await this.table.extmap.retry(() => this.tryPlace(unit, mapped)) : placed;
-      if (isPlaced) writes.add(extents, bytes);
-      else unused.push(...extents);
+      if (isPlaced === false) unused.push(...extents);
+      else if (isPlaced === missing) {
+        const wasPlaced = await this.parts.table.cob.retry(() => this.tryPlace(unit, mapped));
+        if (!wasPlaced) unused.push(...extents);
+      }
     }
-    this.space.settle(claimed);
+    this.parts.space.settle(claimed);
     // Freed while it moved: no checkpoint ever held these blocks, but a write to them may be under way by now.
-    this.space.noteFreed(unused);
-    return writes.writes;
+    this.parts.space.noteFreed(unused);
+    return plan.writes;
   }
 
   /** False when the unit was freed meanwhile. */
-  private tryPlace(unit: SmallUnit, mapped: readonly MappedExtent[]): boolean | Missing {
-    if (this.byName.get(unit.name) !== unit) return false;
-    for (const { offset } of mapped)
-      if (this.table.extmap.prepare(extentKey(unit.key, offset)) === missing) return missing;
-    this.table.map(unit.key, mapped);
-    this.space.unreserveSmall(blocksFor(unit.sizeBytes));
-    this.placed.add(unit);
+  private tryPlace(unit: LogUnit, mapped: readonly MappedExtent[]): boolean | Missing {
+    if (!this.units.isWaiting(unit)) return false;
+    if (this.parts.table.enter(unit, mapped) === missing) return missing;
+    this.parts.space.unreserveSmall(this.blocksOf(unit));
+    this.units.notePlaced(unit);
     return true;
   }
-}
 
-function mappedExtents(unit: SmallUnit, extents: readonly Extent[], bytes: Buffer): MappedExtent[] {
-  if (extents.length === 1) return [{ ...extents[0], offset: 0, checksums: [unit.checksum] }];
-  const whole = bytes.subarray(0, unit.sizeBytes);
-  // Bytes that were damaged in the log must not get checksums of their own: those of their parts are made wrong too.
-  const mask = pieceChecksum(unitSeed(unit.key), 0, whole) === unit.checksum ? 0 : 0xffff_ffff;
-  const checksums = checksumsOf(unit.key, [whole], extents, unit.sizeBytes);
-  return rangesOf(extents, unit.sizeBytes).map(({ from }, index) => ({
-    ...extents[index],
-    offset: from,
-    checksums: checksums[index].map((checksum) => (checksum ^ mask) >>> 0),
-  }));
+  private mapped(unit: LogUnit, extents: readonly Extent[]): MappedExtent[] {
+    const checksum = this.units.checksum(unit);
+    if (extents.length === 0) return [];
+    if (extents.length === 1)
+      return [{ start: extents[0].start, blocks: extents[0].blocks, offset: 0, checksums: [checksum] }];
+    const key = Buffer.alloc(UNIT_KEY_BYTES);
+    this.units.copyKey(unit, key);
+    const bytes = this.bytesInLog(unit);
+    // Bytes that were damaged in the log must not get checksums of their own: those of their parts are made wrong too.
+    const mask = pieceChecksum(unitSeed(key), 0, bytes) === checksum ? 0 : 0xffff_ffff;
+    const checksums = checksumsOf(key, [bytes], extents, bytes.length);
+    return rangesOf(extents, bytes.length).map(({ from }, index) => ({
+      ...extents[index],
+      offset: from,
+      checksums: checksums[index].map((sum) => (sum ^ mask) >>> 0),
+    }));
+  }
 }
 
 /** Hands claimed extents out in parts. */
@@ -235,27 +260,29 @@ class ExtentSource {
   }
 }
 
+/** Bytes [from, to) of the mirror, and where they go. */
 interface BlockWrite {
+  readonly from: number;
+  to: number;
   readonly position: number;
-  readonly buffers: Buffer[];
 }
 
-/** Joins writes to blocks that follow each other. */
+/** Joins writes of bytes that follow each other in the log and on the device. */
 class WritePlan {
   readonly writes: BlockWrite[] = [];
-  private end = -1;
 
   constructor(private readonly layout: DeviceLayout) {}
 
-  add(extents: readonly Extent[], bytes: Buffer): void {
-    let from = 0;
+  /** @param offset in the mirror of bytes for these extents, filled up with zeros */
+  add(extents: readonly Extent[], offset: number): void {
+    let from = offset;
     for (const { start, blocks } of extents) {
-      const part = bytes.subarray(from, from + blocks * BLOCK_BYTES);
-      from += part.length;
+      const position = blockPosition(this.layout, start);
+      const to = from + blocks * BLOCK_BYTES;
       const last = this.writes.at(-1);
-      if (last !== undefined && this.end === start) last.buffers.push(part);
-      else this.writes.push({ position: blockPosition(this.layout, start), buffers: [part] });
-      this.end = start + blocks;
+      if (last !== undefined && last.to === from && last.position + last.to - last.from === position) last.to = to;
+      else this.writes.push({ from, to, position });
+      from = to;
     }
   }
 }

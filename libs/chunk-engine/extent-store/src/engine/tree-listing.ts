@@ -13,7 +13,7 @@ export interface ReadableEntry {
 type Describe = (key: Buffer, value: Buffer) => ReadableEntry;
 
 interface NamedTree {
-  readonly tree: BTree;
+  readonly tree: Pick<BTree, 'scan'>;
   readonly describe: Describe;
 }
 
@@ -46,7 +46,8 @@ export async function openTree(parts: DeviceParts, name: string): Promise<NamedT
 
 function engineTrees({ table, freeByOffset, freeByLength, catalogues }: DeviceParts): Record<string, NamedTree> {
   return {
-    cob: { tree: table.cob, describe: describeUnit },
+    // Units that stand in the log alone, too: it has been replayed.
+    cob: { tree: { scan: () => table.scan() }, describe: describeUnit },
     extmap: { tree: table.extmap, describe: describeExtent },
     'balloc-offset': {
       tree: freeByOffset,

@@ -1,7 +1,6 @@
 /** The bytes of a recorded unit, wherever they lie now: in the mirror of the log, or in data blocks. */
 import type { UnitHeader } from '../unit-header.js';
 import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
-import { roundUp } from '../format/device-layout.js';
 import { isZeroTail, readUnit, type TailRule } from '../units/unit-reader.js';
 import type { DeviceParts } from './device-state.js';
 
@@ -20,12 +19,12 @@ export async function unitBytes(
 ): Promise<Buffer | undefined> {
   const from = Math.min(range?.offset ?? 0, unitSizeBytes);
   const to = Math.min(unitSizeBytes, from + (range?.length ?? unitSizeBytes));
-  const inLog = small.find(key);
+  const inLog = small.bytes(key);
   if (inLog !== undefined) {
-    const whole = small.copy(inLog, 0, unitSizeBytes);
-    if (pieceChecksum(unitSeed(key), 0, whole) !== inLog.checksum) return undefined;
-    if (tail === 'verify-tail' && !isZeroTail(small.copy(inLog, unitSizeBytes, roundUp(unitSizeBytes))))
-      return undefined;
+    const { blocks, checksum } = inLog;
+    const whole = blocks.subarray(0, unitSizeBytes);
+    if (pieceChecksum(unitSeed(key), 0, whole) !== checksum) return undefined;
+    if (tail === 'verify-tail' && !isZeroTail(blocks.subarray(unitSizeBytes))) return undefined;
     return whole.subarray(from, to);
   }
   const extents = await table.extmap.retry(() => table.extents(key));

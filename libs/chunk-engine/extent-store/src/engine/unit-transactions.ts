@@ -1,4 +1,5 @@
 /** Transactions on units. */
+import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, assert, type Deadline } from '@holdfast/stdx';
 import { ExtentStoreError } from '../extent-store-error.js';
 import { blocksFor, type Extent } from '../format/device-layout.js';
@@ -14,8 +15,8 @@ import {
 } from '../log/log-record.codec.js';
 import { missing, type Missing } from '../tree/b-tree.js';
 import type { UnitHeader, UnitKey } from '../unit-header.js';
-import { unitKeyBytes, unitName, type MappedExtent } from '../units/unit-record.codec.js';
-import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
+import { unitKeyBytes, type MappedExtent } from '../units/unit-record.codec.js';
+import { pieceStart, unitSeed } from '../units/unit-checksums.js';
 import type { DeviceParts, SeenAuthority } from './device-state.js';
 import { PATH_PAGES, Transaction, type GroupTarget } from './transaction.js';
 
@@ -65,18 +66,18 @@ export class PutUnit extends Transaction {
   protected override result(): void {}
 }
 
-/** A unit whose bytes travel in the log; its room is reserved. */
+/** A unit whose bytes travel in the log; its room is reserved. Into the trees it comes when it moves out of the log. */
 export class PutSmallUnit extends Transaction {
-  private readonly key: Buffer;
-
   constructor(
     private readonly parts: DeviceParts,
+    private readonly key: Buffer,
     private readonly header: UnitHeader,
     private readonly bytes: readonly Uint8Array[],
     private readonly deadline: Deadline,
+    /** The unit is there already, and damaged. */
+    private readonly isRewrite: boolean,
   ) {
     super();
-    this.key = unitKeyBytes(header);
   }
 
   override get recordBytes(): number {
@@ -92,37 +93,34 @@ export class PutSmallUnit extends Transaction {
   }
 
   override prepare(): true | Missing {
-    return this.parts.table.prepare(this.key);
+    return this.isRewrite ? this.parts.table.prepareRemoval(this.key) : true;
   }
 
   override apply(): void {
     checkInTime(this.deadline, this.parts.path);
+    if (!this.isRewrite) return;
     const { table, space, small } = this.parts;
-    small.remove(this.key);
-    space.noteFreed(table.put(this.key, this.header, []));
-    small.noteApplied(unitName(this.key));
+    // It may have been freed since it was looked for.
+    if (small.remove(this.key) || table.find(this.key) === undefined) return;
+    space.noteFreed(table.delete(this.key));
   }
 
   override encode(target: GroupTarget): void {
     const { block, payloadAt } = target;
+    const sizeBytes = this.header.unitSizeBytes;
     let at = payloadAt;
+    let checksum = pieceStart(unitSeed(this.key), 0);
     for (const part of this.bytes) {
       block.set(part, at);
+      checksum = crc32(part, checksum);
       at += part.length;
     }
-    const end = payloadAt + this.payloadBlocks * BLOCK_BYTES;
-    block.fill(0, at, end);
-    const sizeBytes = this.header.unitSizeBytes;
     assert(at === payloadAt + sizeBytes, 'A unit has the size its header says', { sizeBytes });
-    const checksum = pieceChecksum(unitSeed(this.key), 0, block.subarray(payloadAt, at));
-    target.at = putSmallUnitRecord(block, target.at, this.header, { block: target.payloadBlock, checksum });
-    this.parts.small.addApplied({
-      key: this.key,
-      name: unitName(this.key),
-      offset: target.mirrorOffset + payloadAt,
-      sizeBytes,
-      checksum,
-    });
+    const end = payloadAt + this.payloadBlocks * BLOCK_BYTES;
+    if (at < end) block.fill(0, at, end);
+    const recordAt = target.at;
+    target.at = putSmallUnitRecord(block, recordAt, this.header, target.payloadBlock, checksum);
+    this.parts.small.add(target.mirrorOffset + recordAt, target.mirrorOffset + payloadAt);
     target.payloadBlock += this.payloadBlocks;
     target.payloadAt = end;
   }
@@ -165,8 +163,8 @@ export class FreeUnits extends Transaction<number> {
     const { table, space, small } = this.parts;
     this.freed = this.units.filter((_unit, index) => {
       const key = this.keys[index];
+      if (small.remove(key)) return true;
       if (table.find(key) === undefined) return false;
-      small.remove(key);
       space.noteFreed(table.delete(key));
       return true;
     });

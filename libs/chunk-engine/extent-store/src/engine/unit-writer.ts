@@ -35,33 +35,16 @@ export class UnitWriter {
     return this.roomBlocks <= 0 || this.health.lacksSpaceBelow || this.lacksPages;
   }
 
-  /** @throws ExtentStoreError DeviceFull, DeviceDead, LateWrite, ShortTransfer */
-  async write(header: UnitHeader, pull: Pull, deadline: Deadline): Promise<void> {
-    if (this.health.lacksSpaceBelow) throw this.health.fullError();
-    await this.makeRoom(blocksFor(header.unitSizeBytes));
-    if (header.unitSizeBytes <= this.parts.layout.smallUnitMaxBytes) await this.writeSmall(header, pull, deadline);
-    else await this.writeLarge(header, pull, deadline);
-  }
-
-  private get lacksPages(): boolean {
-    const { pages, layout } = this.parts;
-    return pages.space.freePages < layout.reservePages;
-  }
-
-  /** What was freed lately becomes available with a checkpoint. */
-  private async makeRoom(blocks: number): Promise<void> {
-    if (blocks > this.roomBlocks) throw this.health.fullError();
-    const { space, layout } = this.parts;
-    for (let tries = 0; tries < 2; tries += 1) {
-      if (blocks <= space.availableBlocks - layout.reserveBlocks && !this.lacksPages) return;
-      await this.committer.checkpoint();
-    }
-    if (blocks > space.availableBlocks - layout.reserveBlocks || this.lacksPages) throw this.health.fullError();
-  }
-
-  private async writeSmall(header: UnitHeader, pull: Pull, deadline: Deadline): Promise<void> {
-    const { space, log } = this.parts;
+  /**
+   * @param isRewrite the unit is there already, and damaged
+   * @throws ExtentStoreError DeviceFull, DeviceDead, LateWrite, ShortTransfer
+   */
+  async write(key: Buffer, header: UnitHeader, pull: Pull, deadline: Deadline, isRewrite: boolean): Promise<void> {
     const blocks = blocksFor(header.unitSizeBytes);
+    if (this.health.lacksSpaceBelow) throw this.health.fullError();
+    if (!this.hasRoom(blocks)) await this.makeRoom(blocks);
+    if (header.unitSizeBytes > this.parts.layout.smallUnitMaxBytes) return this.writeLarge(header, pull, deadline);
+    const { space, log } = this.parts;
     const logBytes = groupBytes(SMALL_UNIT_RECORD_BYTES, blocks);
     space.reserveSmall(blocks);
     let isReserved = false;
@@ -69,16 +52,36 @@ export class UnitWriter {
       await this.committer.reserve(logBytes);
       isReserved = true;
       const bytes = await pullExactly(pull, header.unitSizeBytes);
-      const transaction = new PutSmallUnit(this.parts, header, bytes, deadline);
+      const transaction = new PutSmallUnit(this.parts, key, header, bytes, deadline, isRewrite);
       isReserved = false;
       this.committer.submit(transaction);
-      await transaction.durable;
+      return await transaction.durable;
     } catch (error) {
       if (isReserved) log.unreserve(logBytes);
       // On a dead device nothing is counted any more: what was applied may or may not be there.
       if (!this.health.dead) space.unreserveSmall(blocks);
       throw error;
     }
+  }
+
+  private get lacksPages(): boolean {
+    const { pages, layout } = this.parts;
+    return pages.space.freePages < layout.reservePages;
+  }
+
+  private hasRoom(blocks: number): boolean {
+    const { space, layout } = this.parts;
+    return blocks <= space.availableBlocks - layout.reserveBlocks && !this.lacksPages;
+  }
+
+  /** What was freed lately becomes available with a checkpoint. */
+  private async makeRoom(blocks: number): Promise<void> {
+    if (blocks > this.roomBlocks) throw this.health.fullError();
+    for (let tries = 0; tries < 2; tries += 1) {
+      await this.committer.checkpoint();
+      if (this.hasRoom(blocks)) return;
+    }
+    throw this.health.fullError();
   }
 
   private async writeLarge(header: UnitHeader, pull: Pull, deadline: Deadline): Promise<void> {

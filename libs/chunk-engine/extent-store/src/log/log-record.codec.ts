@@ -18,6 +18,8 @@ import { piecesOf, rangesOf } from '../units/unit-checksums.js';
 import { writeUInt64, type MappedExtent } from '../units/unit-record.codec.js';
 
 const UNIT_BYTES = 64;
+/** Where a record of type 1 without extents holds what is read in its place. */
+export const SMALL_UNIT_RECORD = { unitIndexAt: 1, chunkIdAt: 8, sizeAt: 60, checksumAt: 68 } as const;
 const IN_PAYLOAD = 0xffff;
 const CATALOGUE_BYTES = 12;
 export const FREE_RECORD_BYTES = 20;
@@ -36,9 +38,10 @@ export type CatalogueChange =
   | { readonly what: 'put'; readonly number: number; readonly key: Buffer; readonly value: Buffer }
   | { readonly what: 'delete'; readonly number: number; readonly key: Buffer };
 
+/** `at` says where the record begins among those of its group. */
 export type LogRecord =
   | { readonly kind: 'unit'; readonly header: UnitHeader; readonly extents: readonly MappedExtent[] }
-  | { readonly kind: 'small-unit'; readonly header: UnitHeader; readonly place: PayloadPlace }
+  | { readonly kind: 'small-unit'; readonly header: UnitHeader; readonly place: PayloadPlace; readonly at: number }
   | { readonly kind: 'free'; readonly unit: UnitKey }
   | { readonly kind: 'authority'; readonly generation: number; readonly sequence: bigint }
   | { readonly kind: 'catalogue'; readonly change: CatalogueChange };
@@ -68,9 +71,15 @@ export function putUnitRecord(block: Buffer, at: number, header: UnitHeader, ext
   return next;
 }
 
-export function putSmallUnitRecord(block: Buffer, at: number, header: UnitHeader, place: PayloadPlace): number {
-  const next = block.writeUInt32LE(place.block, putUnitHead(block, at, header, IN_PAYLOAD, 1));
-  return block.writeUInt32LE(place.checksum, next);
+export function putSmallUnitRecord(
+  block: Buffer,
+  at: number,
+  header: UnitHeader,
+  payloadBlock: number,
+  checksum: number,
+): number {
+  const next = block.writeUInt32LE(payloadBlock, putUnitHead(block, at, header, IN_PAYLOAD, 1));
+  return block.writeUInt32LE(checksum, next);
 }
 
 function putUnitHead(block: Buffer, at: number, header: UnitHeader, extents: number, checksums: number): number {
@@ -156,8 +165,9 @@ const DECODERS: Readonly<Record<number, (records: Buffer, at: number) => Decoded
   4: decodeCatalogue,
 };
 
-function decodeUnit(records: Buffer, start: number): Decoded {
-  const header: UnitHeader = {
+/** What a record of type 1 that begins at `start` says of its unit. */
+export function decodeUnitHead(records: Buffer, start: number): UnitHeader {
+  return {
     chunkId: records.toString('hex', start + 8, start + 24),
     unitIndex: records.readUInt8(start + 1),
     k: records.readUInt8(start + 2),
@@ -168,11 +178,15 @@ function decodeUnit(records: Buffer, start: number): Decoded {
     writeId: records.toString('hex', start + 24, start + 40),
     writtenAtMs: Number(records.readBigUInt64LE(start + 48)),
   };
+}
+
+function decodeUnit(records: Buffer, start: number): Decoded {
+  const header = decodeUnitHead(records, start);
   const extentCount = records.readUInt16LE(start + 4);
   let at = start + UNIT_BYTES;
   if (extentCount === IN_PAYLOAD) {
     const place = { block: records.readUInt32LE(at), checksum: records.readUInt32LE(at + 4) };
-    return { record: { kind: 'small-unit', header, place }, sizeBytes: SMALL_UNIT_RECORD_BYTES };
+    return { record: { kind: 'small-unit', header, place, at: start }, sizeBytes: SMALL_UNIT_RECORD_BYTES };
   }
   const extents: Extent[] = [];
   for (let index = 0; index < extentCount; index += 1, at += 8)

@@ -7,12 +7,14 @@ import { BLOCK_BYTES } from '@holdfast/stdx';
 import { ExtentStoreError } from '../extent-store-error.js';
 import { segmentStart, type DeviceLayout } from '../format/device-layout.js';
 import type { Superblock } from '../format/superblock.js';
-import { decodeGroup, type DecodedGroup } from './log-group.js';
+import { GROUP_HEADER_BYTES, decodeGroup, type DecodedGroup } from './log-group.js';
 import { decodeRecords, type LogRecord } from './log-record.codec.js';
 
 export interface ReplayGroup {
   readonly sequence: number;
   readonly records: readonly LogRecord[];
+  /** Where the records begin in the mirror. */
+  readonly recordsOffset: number;
   readonly payload: Buffer;
   /** Where the payload begins in the mirror. */
   readonly payloadOffset: number;
@@ -106,6 +108,7 @@ export class LogReader {
     return {
       sequence: group.sequence,
       records,
+      recordsOffset: group.offset + GROUP_HEADER_BYTES,
       payload: group.payload,
       payloadOffset: group.offset + group.sizeBytes - group.payload.length,
       isDoubtful: group.sequence > knownFlushed,

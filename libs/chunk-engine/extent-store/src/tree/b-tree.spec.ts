@@ -6,6 +6,7 @@ import { layoutOf } from '../format/device-layout.js';
 import { seededRandom } from '../testing/seeded-random.js';
 import { BTree, EMPTY_ROOT, missing, type TreeRoot } from './b-tree.js';
 import { bulkLoad } from './bulk-load.js';
+import { leafCell } from './page.js';
 import { PageStore } from './page-store.js';
 
 const layout = layoutOf({ capacityBytes: 8 * 1024 * KIB, segmentBytes: 64 * KIB, pageCount: 1500, isPair: false });
@@ -66,6 +67,31 @@ function expected(model: ReadonlyMap<string, string>, from = '', to?: string): [
 }
 
 describe('B+tree', () => {
+  it('new keys in ascending runs, among those that are there, with checkpoints and removals between', async () => {
+    const under = new TreeUnderTest();
+    const random = seededRandom(11);
+    const model = new Map<string, string>();
+    for (let round = 0; round < 60; round += 1) {
+      const names = Array.from({ length: 1 + Math.floor(random() * 80) }, () => `${Math.floor(random() * 1e6)}`)
+        .filter((name, index, all) => !model.has(name) && all.indexOf(name) === index)
+        .sort();
+      for (const [index, name] of names.entries()) {
+        const value = `value ${round}`;
+        await under.tree.retry(() => under.tree.prepareNew(key(name)));
+        under.tree.putNew(key(name), leafCell(key(name), key(value), false));
+        model.set(name, value);
+        if (index % 25 === 24) await under.checkpoint();
+      }
+      for (const name of [...model.keys()].filter(() => random() < 0.1)) {
+        expect(await under.delete(key(name))).toBe(true);
+        model.delete(name);
+      }
+    }
+    expect(await under.entries()).toEqual(expected(model));
+    expect(under.tree.size).toBe(model.size);
+    expect(under.tree.height).toBeGreaterThan(1);
+  });
+
   it('seed-1.7: gives back binary keys and values byte for byte, empty ones and prefixes of others, in unsigned order', async () => {
     const under = new TreeUnderTest();
     const keys = ['', '\x00', '\x00\x00', 'a', 'aa', 'a\xff', '\x7f', '\x80', '\xff', '\xff\xff'];

@@ -45,6 +45,8 @@ export class BTree {
   /** The last walk: pages from the root down, and which child was taken in each. */
   private readonly path: PageNode[] = [];
   private readonly taken: number[] = [];
+  /** The keys that belong into the leaf at the end of the path, where they are known. */
+  private near: { readonly from: Buffer | undefined; readonly to: Buffer | undefined } | undefined;
 
   constructor(
     private readonly pages: PageStore,
@@ -72,6 +74,7 @@ export class BTree {
 
   /** Its pages were dropped. */
   forget(): void {
+    this.near = undefined;
     this.setRoot(0, 0);
     this.entryCount = 0;
   }
@@ -88,6 +91,11 @@ export class BTree {
     if (this.rootPage === 0) return true;
     // The pages of a value outside are given up by the reference to them.
     return this.walk(key) === missing ? missing : true;
+  }
+
+  /** As `prepare`, for a key that is not there. Keys that ascend mostly meet the leaf of the one before, and need no walk. */
+  prepareNew(key: Buffer): true | Missing {
+    return this.rootPage === 0 || this.isNear(key) ? true : this.walkNear(key);
   }
 
   /** As `prepare`, and a page that the removal may leave empty has its neighbour in memory, so that it can be taken out. */
@@ -149,9 +157,7 @@ export class BTree {
     const isOutside = Page.leafCellBytes(key.length, value.length) > Page.CELL_MAX_BYTES;
     const cell = Page.leafCell(key, isOutside ? storeValue(this.pages, this.id, value) : value, isOutside);
     if (this.rootPage === 0) {
-      const leaf = this.pages.fresh(Page.PageKind.leaf, this.id, 0);
-      this.setRoot(leaf.number, 0);
-      Page.insertCell(leaf.bytes, 0, cell);
+      this.plant(cell);
       this.entryCount += 1;
       return true;
     }
@@ -162,6 +168,26 @@ export class BTree {
     else this.entryCount += 1;
     if (!Page.insertCell(bytes, index, cell)) this.split(this.path.length - 1, index, cell);
     return isNew;
+  }
+
+  /**
+   * Inserts a key that is not there; its path was prepared.
+   * @param cell of a leaf, with the value in it; it may be used again
+   */
+  putNew(key: Buffer, cell: Buffer): void {
+    this.entryCount += 1;
+    if (this.rootPage === 0) {
+      this.plant(cell);
+      return;
+    }
+    const isPrepared = this.prepareNew(key) !== missing;
+    assert(isPrepared, 'A change is prepared', { tree: this.id });
+    const { bytes } = this.makePathWritable();
+    const index = Page.lowerBound(bytes, key);
+    assert(!Page.hasKeyAt(bytes, index, key), 'A new key is not there', { tree: this.id });
+    if (Page.insertCell(bytes, index, cell)) return;
+    this.near = undefined;
+    this.split(this.path.length - 1, index, cell);
   }
 
   /** Removes the key, whose path was prepared; false when it is not there. */
@@ -189,11 +215,27 @@ export class BTree {
       const at = next;
       next = await this.retry(() => {
         entries.length = 0;
-        return reverse ? this.leafBefore(at, from, entries) : this.leafFrom(at ?? from, to, entries);
+        return reverse ? this.leafBefore(at, from, entries) : this.entriesFrom(at ?? from, to, entries);
       });
       yield* entries;
       if (next === undefined) return;
     }
+  }
+
+  /** Copies of the entries of one leaf with `from <= key < to`; answers where the leaf behind begins. */
+  entriesFrom(from: Buffer, to: Buffer | undefined, entries: TreeEntry[]): Buffer | undefined | Missing {
+    if (this.rootPage === 0) return undefined;
+    const leaf = this.walk(from);
+    if (leaf === missing) return missing;
+    const { bytes } = leaf;
+    const end = to === undefined ? Page.cellCount(bytes) : Page.lowerBound(bytes, to);
+    const bound = end < Page.cellCount(bytes) ? undefined : this.upperBound();
+    for (let index = Page.lowerBound(bytes, from); index < end; index += 1) {
+      const entry = this.entryAt(leaf, index);
+      if (entry === missing) return missing;
+      entries.push(copyOf(entry));
+    }
+    return bound;
   }
 
   /**
@@ -226,6 +268,27 @@ export class BTree {
     this.rootChecksum = checksum;
   }
 
+  /** The first entry of an empty tree. */
+  private plant(cell: Buffer): void {
+    const leaf = this.pages.fresh(Page.PageKind.leaf, this.id, 0);
+    this.setRoot(leaf.number, 0);
+    Page.insertCell(leaf.bytes, 0, cell);
+  }
+
+  private isNear(key: Buffer): boolean {
+    if (this.near === undefined) return false;
+    const { from, to } = this.near;
+    return (
+      (from === undefined || Page.compareKeys(from, key) <= 0) && (to === undefined || Page.compareKeys(key, to) < 0)
+    );
+  }
+
+  private walkNear(key: Buffer): true | Missing {
+    if (this.walk(key) === missing) return missing;
+    this.near = { from: this.lowerBoundKey(), to: this.upperBound() };
+    return true;
+  }
+
   /** Walks down to the leaf where the key belongs, noting the path. */
   private walk(key: Buffer): PageNode | Missing {
     return this.descend((page) => Page.childIndex(page, key));
@@ -241,6 +304,7 @@ export class BTree {
 
   private descend(choose: (page: Buffer) => number): PageNode | Missing {
     const { path, taken, pages } = this;
+    this.near = undefined;
     path.length = 0;
     taken.length = 0;
     let node = pages.find(this.rootPage, this.rootChecksum);
@@ -270,21 +334,6 @@ export class BTree {
       if (this.taken[at] > 0) return Buffer.from(Page.keyAt(this.path[at].bytes, this.taken[at]));
     }
     return undefined;
-  }
-
-  private leafFrom(from: Buffer, to: Buffer | undefined, entries: TreeEntry[]): Buffer | undefined | Missing {
-    if (this.rootPage === 0) return undefined;
-    const leaf = this.walk(from);
-    if (leaf === missing) return missing;
-    const { bytes } = leaf;
-    const end = to === undefined ? Page.cellCount(bytes) : Page.lowerBound(bytes, to);
-    const bound = end < Page.cellCount(bytes) ? undefined : this.upperBound();
-    for (let index = Page.lowerBound(bytes, from); index < end; index += 1) {
-      const entry = this.entryAt(leaf, index);
-      if (entry === missing) return missing;
-      entries.push(copyOf(entry));
-    }
-    return bound;
   }
 
   private leafBefore(to: Buffer | undefined, from: Buffer, entries: TreeEntry[]): Buffer | undefined | Missing {
@@ -320,6 +369,10 @@ export class BTree {
   private writablePath(key: Buffer): PageNode {
     const found = this.walk(key);
     assert(found !== missing, 'A change is prepared', { tree: this.id });
+    return this.makePathWritable();
+  }
+
+  private makePathWritable(): PageNode {
     const { path } = this;
     const last = path.length - 1;
     // A page that changed since the last checkpoint has parents that did.

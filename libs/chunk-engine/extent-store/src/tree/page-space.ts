@@ -22,6 +22,7 @@ export class PageSpace {
   private dropped: number[] = [];
   private droppedBefore: number[] = [];
   private freeCount: number;
+  private liveCount = 0;
   private nextByte = 0;
 
   constructor(readonly pageCount: number) {
@@ -37,6 +38,11 @@ export class PageSpace {
   /** Pages that can be taken now. */
   get freePages(): number {
     return this.freeCount;
+  }
+
+  /** Pages that trees and checkpoint reach now. */
+  get livePageCount(): number {
+    return this.liveCount;
   }
 
   get bitmapRefs(): readonly PageRef[] {
@@ -65,6 +71,7 @@ export class PageSpace {
       setBit(busy, page);
       setBit(this.live, page);
       this.freeCount -= 1;
+      this.liveCount += 1;
       this.noteChange(page);
       return page;
     }
@@ -112,6 +119,7 @@ export class PageSpace {
     for (let at = index * perPage; at < index * perPage + bytes.length; at += 1) {
       this.busy[at] |= this.live[at];
       this.freeCount -= bitCount(this.live[at]);
+      this.liveCount += bitCount(this.live[at]);
     }
   }
 
@@ -132,6 +140,7 @@ export class PageSpace {
   private unlive(page: number): void {
     assert(this.isLive(page), 'A page that is given up was in use', { page });
     clearBit(this.live, page);
+    this.liveCount -= 1;
     this.noteChange(page);
   }
 

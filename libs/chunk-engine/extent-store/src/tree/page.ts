@@ -131,6 +131,11 @@ function cellSize(page: Buffer, at: number): number {
   return LEAF_CELL_HEAD + u16(page, at) + (u16(page, at + 2) & ~VALUE_OUTSIDE);
 }
 
+/** Compares two keys by unsigned bytes. */
+export function compareKeys(one: Buffer, other: Buffer): number {
+  return compareAt(one, 0, one.length, other);
+}
+
 /** Compares the key of a cell with `key` by unsigned bytes. */
 function compareAt(page: Buffer, at: number, keyBytes: number, key: Buffer): number {
   const common = keyBytes < key.length ? keyBytes : key.length;

@@ -21,7 +21,8 @@ export function unitSeed(key: Buffer): number {
   return crc32(key);
 }
 
-function pieceStart(seed: number, offset: number): number {
+/** What the checksum of a piece begins from. */
+export function pieceStart(seed: number, offset: number): number {
   return (seed ^ Math.imul(offset / BLOCK_BYTES + 1, SPREAD)) >>> 0;
 }
 

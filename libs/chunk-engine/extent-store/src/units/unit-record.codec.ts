@@ -37,8 +37,10 @@ export function extentKey(key: Buffer, offset: number): Buffer {
   return bytes;
 }
 
+export const UNIT_VALUE_BYTES = 44;
+
 export function encodeUnit(header: UnitHeader): Buffer {
-  const value = Buffer.alloc(44);
+  const value = Buffer.alloc(UNIT_VALUE_BYTES);
   value[0] = header.k;
   value[1] = header.m;
   value.writeUInt32LE(header.chunkSizeBytes, 4);
@@ -67,6 +69,22 @@ export function decodeUnit(key: Buffer, value: Buffer): UnitHeader {
     writtenAtMs: Number(value.readBigUInt64LE(20)),
     writeId: value.toString('hex', 28, 44),
   };
+}
+
+/** The value of a unit in the tree `cob`, from its record in the log (log-record.codec.ts, type 1), at `at`. */
+export function putUnitValue(target: Buffer, at: number, log: Buffer, record: number): void {
+  target[at] = log[record + 2];
+  target[at + 1] = log[record + 3];
+  target[at + 2] = 0;
+  target[at + 3] = 0;
+  copyBytes(target, at + 4, log, record + 56, 8);
+  copyBytes(target, at + 12, log, record + 40, 16);
+  copyBytes(target, at + 28, log, record + 24, 16);
+}
+
+/** For a few bytes faster than a call. */
+function copyBytes(target: Buffer, at: number, source: Buffer, from: number, count: number): void {
+  for (let index = 0; index < count; index += 1) target[at + index] = source[from + index];
 }
 
 export function encodeExtent({ start, blocks, checksums }: MappedExtent): Buffer {

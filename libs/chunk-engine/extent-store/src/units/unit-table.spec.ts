@@ -8,6 +8,7 @@ import { BTree, EMPTY_ROOT, missing } from '../tree/b-tree.js';
 import { PageStore } from '../tree/page-store.js';
 import { SEGMENT_BYTES, bytesOf, formattedImage, headerOf, openImage, put } from '../testing/store-fixture.js';
 import { readUnit } from './unit-reader.js';
+import { LogUnits } from './log-units.js';
 import { UnitTable } from './unit-table.js';
 import { unitKeyBytes, type MappedExtent } from './unit-record.codec.js';
 import { pieceChecksum, unitSeed } from './unit-checksums.js';
@@ -20,7 +21,7 @@ const bytes = randomBytes(header.unitSizeBytes);
 function emptyTable(): UnitTable {
   const options = { path: 'sim', layout, deviceIdBytes: randomBytes(16), cachePagesMax: 256, epoch: 1 };
   const pages = new PageStore(new SimulatedDevice(Buffer.alloc(0)), options);
-  return new UnitTable(new BTree(pages, 1, EMPTY_ROOT), new BTree(pages, 2, EMPTY_ROOT));
+  return new UnitTable(new BTree(pages, 1, EMPTY_ROOT), new BTree(pages, 2, EMPTY_ROOT), new LogUnits(Buffer.alloc(0)));
 }
 
 /** An extent of the unit at this offset, with the checksum of what belongs there. */
