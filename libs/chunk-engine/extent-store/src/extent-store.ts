@@ -26,7 +26,7 @@ import type { Transaction } from './engine/transaction.js';
 import { checkUnitHeader, checkUnitKey, type UnitHeader, type UnitKey } from './unit-header.js';
 import { pullExactly } from './unit-pull.js';
 import { RecentUnits } from './units/recent-units.js';
-import { decodeUnit, unitKeyBytes, unitName } from './units/unit-record.codec.js';
+import { decodeUnit, unitKeyBytes } from './units/unit-record.codec.js';
 
 export interface OpenOptions {
   /** Of a pair, the file with log and metadata pages. */
@@ -162,7 +162,7 @@ export class ExtentStore {
     checkUnitHeader(header);
     if (sizeBytes !== header.unitSizeBytes) throw new RangeError(`unitSizeBytes is not sizeBytes, ${sizeBytes}`);
     const key = unitKeyBytes(header);
-    const name = unitName(key);
+    const name = header.unitIndex === 0 ? header.chunkId : `${header.chunkId}/${header.unitIndex}`;
     const kept = copyHeader(header);
     while (this.inFlight.has(name)) await this.afterOther(name);
     this.health.check();

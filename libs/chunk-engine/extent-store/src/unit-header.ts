@@ -1,3 +1,5 @@
+import { isHexId } from './units/hex-id.js';
+
 /** What a device knows about a unit; the reader of a chunk compares it with the chunk's entry. */
 export interface UnitHeader {
   /** 32 lower-case hexadecimal digits. */
@@ -29,7 +31,7 @@ export const UNIT_SIZE_MAX_BYTES = 8 * 1024 * 1024;
 export function checkUnitHeader(header: UnitHeader): void {
   checkUnitKey(header);
   const { k, m, unitIndex, chunkSizeBytes, unitSizeBytes, writtenAtMs } = header;
-  if (!/^[0-9a-f]{32}$/.test(header.writeId)) throw new RangeError(`writeId is not 32 hex digits: ${header.writeId}`);
+  if (!isHexId(header.writeId)) throw new RangeError(`writeId is not 32 hex digits: ${header.writeId}`);
   if (!isWithin(k, 1, 255) || !isWithin(m, 0, 255)) throw new RangeError(`k and m are out of range: ${k}+${m}`);
   if (unitIndex >= k + m) throw new RangeError(`unitIndex ${unitIndex} is outside ${k}+${m}`);
   if (!isWithin(chunkSizeBytes, 0, 0xffff_ffff)) throw new RangeError(`chunkSizeBytes: ${chunkSizeBytes}`);
@@ -40,7 +42,7 @@ export function checkUnitHeader(header: UnitHeader): void {
 
 /** @throws RangeError when the key cannot name a unit */
 export function checkUnitKey({ chunkId, unitIndex }: UnitKey): void {
-  if (!/^[0-9a-f]{32}$/.test(chunkId)) throw new RangeError(`chunkId is not 32 hex digits: ${chunkId}`);
+  if (!isHexId(chunkId)) throw new RangeError(`chunkId is not 32 hex digits: ${chunkId}`);
   if (!isWithin(unitIndex, 0, 255)) throw new RangeError(`unitIndex is out of range: ${unitIndex}`);
 }
 

@@ -90,7 +90,7 @@ export class Checkpointer {
   }
 
   /** Small units move while more come, so that little is left when the checkpoint begins. */
-  noteGroup(): void {
+  moveSome(): void {
     const { small } = this.parts;
     if (!small.canMove || !small.isIdle) return;
     small.move().catch((cause: unknown) => {

@@ -143,8 +143,11 @@ export class Committer {
       if (this.queue.length > 0) await this.unblock(this.queue[0]);
       return;
     }
+    const writing = this.makeDurable(formed);
+    // While the device works on this group, units of the groups before it move out of the log.
+    this.checkpointer.moveSome();
     try {
-      await this.makeDurable(formed);
+      await writing;
     } catch (cause) {
       this.health.die(cause);
       for (const transaction of formed.transactions) transaction.fail(this.health.deathError());
@@ -153,7 +156,6 @@ export class Committer {
     this.parts.log.noteFlushed();
     this.parts.small.noteFlushed(formed.smallEnd);
     for (const transaction of formed.transactions) transaction.noteDurable();
-    this.checkpointer.noteGroup();
   }
 
   /** No group can be formed: the log segment is full, or metadata pages are short. */

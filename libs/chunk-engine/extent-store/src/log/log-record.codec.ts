@@ -14,6 +14,7 @@
  */
 import { blocksFor, type Extent } from '../format/device-layout.js';
 import type { UnitHeader, UnitKey } from '../unit-header.js';
+import { putHexId } from '../units/hex-id.js';
 import { piecesOf, rangesOf } from '../units/unit-checksums.js';
 import { writeUInt64, type MappedExtent } from '../units/unit-record.codec.js';
 
@@ -89,8 +90,8 @@ function putUnitHead(block: Buffer, at: number, header: UnitHeader, extents: num
   block[at + 3] = header.m;
   block.writeUInt16LE(extents, at + 4);
   block.writeUInt16LE(checksums, at + 6);
-  block.write(header.chunkId, at + 8, 16, 'hex');
-  block.write(header.writeId, at + 24, 16, 'hex');
+  putHexId(block, at + 8, header.chunkId);
+  putHexId(block, at + 24, header.writeId);
   block.writeBigUInt64LE(header.bucketId, at + 40);
   writeUInt64(block, header.writtenAtMs, at + 48);
   block.writeUInt32LE(header.chunkSizeBytes, at + 56);
@@ -101,7 +102,7 @@ export function putFreeRecord(block: Buffer, at: number, unit: UnitKey): number 
   block.fill(0, at, at + 4);
   block[at] = 2;
   block[at + 1] = unit.unitIndex;
-  block.write(unit.chunkId, at + 4, 16, 'hex');
+  putHexId(block, at + 4, unit.chunkId);
   return at + FREE_RECORD_BYTES;
 }
 

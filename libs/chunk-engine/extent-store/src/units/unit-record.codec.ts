@@ -8,6 +8,7 @@
  */
 import type { Extent } from '../format/device-layout.js';
 import type { UnitHeader, UnitKey } from '../unit-header.js';
+import { putHexId } from './hex-id.js';
 
 export const UNIT_KEY_BYTES = 17;
 
@@ -20,7 +21,7 @@ export interface MappedExtent extends Extent {
 
 export function unitKeyBytes({ chunkId, unitIndex }: UnitKey): Buffer {
   const key = Buffer.allocUnsafe(UNIT_KEY_BYTES);
-  key.write(chunkId, 0, 16, 'hex');
+  putHexId(key, 0, chunkId);
   key[16] = unitIndex;
   return key;
 }
@@ -47,7 +48,7 @@ export function encodeUnit(header: UnitHeader): Buffer {
   value.writeUInt32LE(header.unitSizeBytes, 8);
   value.writeBigUInt64LE(header.bucketId, 12);
   writeUInt64(value, header.writtenAtMs, 20);
-  value.write(header.writeId, 28, 16, 'hex');
+  putHexId(value, 28, header.writeId);
   return value;
 }
 
