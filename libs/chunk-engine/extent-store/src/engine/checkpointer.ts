@@ -23,7 +23,7 @@ import type { DeviceHealth, DeviceParts, SeenAuthority } from './device-state.js
 import { CATALOGUE_NUMBER_MIN, TreeId, encodeRoot, rootPageBytes } from './root-page.codec.js';
 
 /** A checkpoint begins when so much of a log segment is in use. */
-const USED_SHARE_MAX = 0.5;
+const USED_SHARE_MAX = 0.75;
 
 interface Frozen {
   readonly pages: readonly PageNode[];

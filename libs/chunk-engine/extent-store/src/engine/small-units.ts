@@ -152,8 +152,10 @@ export class SmallUnits {
       const claimed = blocks === 0 ? [] : await this.parts.space.claim(blocks, Number.MAX_SAFE_INTEGER);
       assert(claimed !== undefined, 'Small units in the log have room reserved', { blocks });
       const writes = await this.place(batch, claimed);
-      for (const { from, to, position } of writes)
-        await this.write([this.parts.log.mirror.subarray(from, to)], position);
+      for (const { parts, position } of writes) {
+        const buffers = parts.map(({ from, to }) => this.parts.log.mirror.subarray(from, to));
+        await this.write(buffers, position);
+      }
       for (const unit of batch) this.units.drop(unit);
     }
   }
@@ -260,16 +262,16 @@ class ExtentSource {
   }
 }
 
-/** Bytes [from, to) of the mirror, and where they go. */
+/** What goes to one place: bytes [from, to) of the mirror one behind the other. */
 interface BlockWrite {
-  readonly from: number;
-  to: number;
   readonly position: number;
+  readonly parts: { readonly from: number; to: number }[];
 }
 
-/** Joins writes of bytes that follow each other in the log and on the device. */
+/** Joins writes to blocks that follow each other, and bytes that follow each other in the log. */
 class WritePlan {
   readonly writes: BlockWrite[] = [];
+  private end = -1;
 
   constructor(private readonly layout: DeviceLayout) {}
 
@@ -277,12 +279,14 @@ class WritePlan {
   add(extents: readonly Extent[], offset: number): void {
     let from = offset;
     for (const { start, blocks } of extents) {
-      const position = blockPosition(this.layout, start);
       const to = from + blocks * BLOCK_BYTES;
-      const last = this.writes.at(-1);
-      if (last !== undefined && last.to === from && last.position + last.to - last.from === position) last.to = to;
-      else this.writes.push({ from, to, position });
+      if (this.end !== start) this.writes.push({ position: blockPosition(this.layout, start), parts: [] });
+      const { parts } = this.writes[this.writes.length - 1];
+      const last = parts.at(-1);
+      if (last?.to === from) last.to = to;
+      else parts.push({ from, to });
       from = to;
+      this.end = start + blocks;
     }
   }
 }

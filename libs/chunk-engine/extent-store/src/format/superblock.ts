@@ -35,7 +35,7 @@ import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
 import { ExtentStoreError } from '../extent-store-error.js';
-import { SUPERBLOCK_COPIES } from './device-layout.js';
+import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from './device-layout.js';
 
 const MAGIC = Buffer.from('HOLDFAST', 'latin1');
 const FORMAT_VERSION = 2;
@@ -221,11 +221,15 @@ export async function writeSuperblock(device: DeviceFile, superblock: Superblock
 }
 
 async function readCopies(device: DeviceFile): Promise<Buffer[]> {
+  const all = Buffer.alloc(SUPERBLOCK_BYTES);
+  const isWhole = (await device.read(all, 0, 'superblock').catch(() => 0)) === all.length;
   const blocks: Buffer[] = [];
   for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
-    const block = Buffer.alloc(BLOCK_BYTES);
+    const block = all.subarray(copy * BLOCK_BYTES, (copy + 1) * BLOCK_BYTES);
     // A copy that cannot be read counts as damaged: another one may be whole.
-    const sizeBytes = await device.read(block, copy * BLOCK_BYTES, 'superblock').catch(() => 0);
+    const sizeBytes = isWhole
+      ? block.length
+      : await device.read(block, copy * BLOCK_BYTES, 'superblock').catch(() => 0);
     blocks.push(block.subarray(0, sizeBytes));
   }
   return blocks;
