@@ -11,12 +11,10 @@ export const plantedBugs = [
   {
     name: 'answer before the log is written',
     file: 'engine/committer.ts',
-    find: `    try {
-      await this.makeDurable(formed);`,
+    find: `    const writing = this.makeDurable(formed);`,
     replace: `    for (const transaction of formed.transactions) transaction.noteDurable();
     await this.options.turn();
-    try {
-      await this.makeDurable(formed);`,
+    const writing = this.makeDurable(formed);`,
     suite: 'crash-states',
   },
   {
@@ -221,7 +219,7 @@ export const plantedBugs = [
   {
     name: 'do not verify small units in the log',
     file: 'engine/unit-bytes.ts',
-    find: `    if (pieceChecksum(unitSeed(key), 0, whole) !== inLog.checksum) return undefined;
+    find: `    if (pieceChecksum(unitSeed(key), 0, whole) !== checksum) return undefined;
 `,
     replace: ``,
     suite: 'device-faults',
@@ -269,10 +267,12 @@ export const plantedBugs = [
   {
     name: 'make damaged bytes right when they move out of the log',
     file: 'engine/small-units.ts',
-    find: `[{ ...extents[0], offset: 0, checksums: [unit.checksum] }];`,
-    replace: `[
-      { ...extents[0], offset: 0, checksums: [pieceChecksum(unitSeed(unit.key), 0, bytes.subarray(0, unit.sizeBytes))] },
-    ];`,
+    find: `    const checksum = this.units.checksum(unit);
+    if (extents.length === 0) return [];`,
+    replace: `    const own = Buffer.alloc(UNIT_KEY_BYTES);
+    this.units.copyKey(unit, own);
+    const checksum = pieceChecksum(unitSeed(own), 0, this.bytesInLog(unit));
+    if (extents.length === 0) return [];`,
     suite: 'device-faults',
   },
   {
@@ -295,9 +295,9 @@ export const plantedBugs = [
   {
     name: 'try a failed log write again',
     file: 'engine/committer.ts',
-    find: `      await this.makeDurable(formed);
+    find: `      await writing;
     } catch (cause) {`,
-    replace: `      await this.makeDurable(formed).catch(() => this.makeDurable(formed));
+    replace: `      await writing.catch(() => this.makeDurable(formed));
     } catch (cause) {`,
     suite: 'failed-calls',
   },
