@@ -258,10 +258,9 @@ export const plantedBugs = [
   {
     name: 'do not look at groups behind a gap in the log',
     file: 'log/log-replay.ts',
-    find: `        if (group !== undefined && group.sequence >= this.superblock.firstGroupSequence)
+    find: `        if (isCurrent) highest = Math.max(highest, group.knownFlushed);
 `,
-    replace: `        if (group !== undefined && group.sequence < 0)
-`,
+    replace: '',
     suite: 'device-faults',
   },
   {
@@ -337,6 +336,45 @@ export const plantedBugs = [
     file: 'units/unit-table.ts',
     find: `    if (waiting.length === 0) return next;`,
     replace: `    if (waiting.length >= 0) return next;`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'keep a small unit that was freed in the group that writes it',
+    file: 'engine/small-units.ts',
+    find: `    if (this.applied.delete(name)) return;
+`,
+    replace: ``,
+    suite: 'engine-model',
+  },
+  {
+    name: 'map a small unit that was freed while it moved',
+    file: 'engine/small-units.ts',
+    find: `    if (this.byName.get(unit.name) !== unit) return false;
+`,
+    replace: ``,
+    suite: 'engine-model',
+  },
+  {
+    name: 'let two write one unit at once',
+    file: 'extent-store.ts',
+    find: `      await other.catch(() => undefined);
+`,
+    replace: `      break;
+`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'read a unit once whose blocks may be reused',
+    file: 'extent-store.ts',
+    find: `const READ_TRIES = 3;`,
+    replace: `const READ_TRIES = 1;`,
+    suite: 'engine-model',
+  },
+  {
+    name: 'give a unit back whose reading began before it was freed',
+    file: 'units/recent-units.ts',
+    find: `moment !== this.removals || `,
+    replace: ``,
     suite: 'engine-model',
   },
 ];

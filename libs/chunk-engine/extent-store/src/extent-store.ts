@@ -184,7 +184,7 @@ export class ExtentStore {
   /**
    * The unit, or a range of it cut at its end; only the 64 KiB pieces it touches are read and verified. Undefined when the
    * unit is not here. The bytes are not to be changed: other readers may be given the same.
-   * @throws ExtentStoreError UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
+   * @throws ExtentStoreError DeviceDead instead of an absence that may be a free that never became durable; UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
    */
   async read(chunkId: string, unitIndex: number, range?: ByteRange): Promise<StoredUnit | undefined> {
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
@@ -195,14 +195,17 @@ export class ExtentStore {
     checkUnitKey(key);
     const { moment } = this.recent;
     const unit = await this.readVerified(unitKeyBytes(key), { range });
-    if (unit !== undefined) this.recent.add(unit.header, unit.bytes, moment);
+    if (unit === undefined) this.refuseAbsence();
+    else this.recent.add(unit.header, unit.bytes, moment);
     return unit;
   }
 
   async stat(chunkId: string, unitIndex: number): Promise<UnitHeader | undefined> {
     const unit = { chunkId, unitIndex };
     checkUnitKey(unit);
-    return this.parts.table.get(unitKeyBytes(unit));
+    const header = await this.parts.table.get(unitKeyBytes(unit));
+    if (header === undefined) this.refuseAbsence();
+    return header;
   }
 
   /**
@@ -215,6 +218,7 @@ export class ExtentStore {
     this.checkAuthority(authority);
     const seen = { generation: authority.generation, sequence: authority.sequence };
     this.recovered.checkpointer.authority = seen;
+    for (const { chunkId } of units) this.recent.beginFree(chunkId);
     const parts: Promise<number>[] = [];
     const { freeKeysMax } = this.parts.layout;
     for (let from = 0; from === 0 || from < units.length; from += freeKeysMax) {
@@ -223,7 +227,7 @@ export class ExtentStore {
     try {
       return (await Promise.all(parts)).reduce((sum, count) => sum + count, 0);
     } finally {
-      for (const { chunkId } of units) this.recent.remove(chunkId);
+      for (const { chunkId } of units) this.recent.endFree(chunkId);
     }
   }
 
@@ -331,6 +335,14 @@ export class ExtentStore {
     await this.committer.reserve(transaction.logBytes);
     this.committer.submit(transaction);
     return transaction.durable;
+  }
+
+  /**
+   * A free is visible before it is durable. Where the device dies in between, the unit is there again at the next open: from
+   * then on nothing is called absent.
+   */
+  private refuseAbsence(): void {
+    if (this.health.dead) throw this.health.deathError();
   }
 
   private async readVerified(key: Buffer, options: UnitBytesOptions): Promise<StoredUnit | undefined> {

@@ -39,10 +39,14 @@ export class Catalogue {
     return this.current.tree.height;
   }
 
-  /** The value, or undefined when the key is not there. Errors: CatalogueMissing, MetadataDamaged. */
+  /**
+   * The value, or undefined when the key is not there. Errors: CatalogueMissing, MetadataDamaged, and DeviceDead instead of an
+   * absence that may be a change that never became durable.
+   */
   async get(key: Buffer): Promise<Buffer | undefined> {
     const { tree } = await this.resolve();
     const value = await tree.get(key);
+    if (value === undefined) this.health.check();
     return value === undefined ? undefined : Buffer.from(value);
   }
 

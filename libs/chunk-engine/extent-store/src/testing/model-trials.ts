@@ -10,15 +10,15 @@ import { ExtentStoreError } from '../extent-store-error.js';
 import { endStates, impossible, type Operation } from './linearizable.js';
 import { seededRandom } from './seeded-random.js';
 import { SeededScheduler } from './seeded-scheduler.js';
-import { authority, bytesOf, formattedImage, headerOf, openImage, soon, unitOf } from './store-fixture.js';
+import { authority, bytesOf, formattedImage, headerOf, openImage, put, soon, unitOf } from './store-fixture.js';
 import { Tally, type TrialOptions, type TrialReport } from './trials.js';
 
 const SIZES = [0, 1, 4096, 4097, 8192, 12_000, 40_000, 70_000];
-const UNITS = 12;
+const UNITS = 16;
 const KEYS = 30;
-const BURSTS = 4;
-const CLIENTS_MAX = 5;
-const COMMANDS_MAX = 4;
+const BURSTS = 3;
+const CLIENTS_MAX = 6;
+const COMMANDS_MAX = 8;
 const RECENT_UNIT_BYTES = 20_000;
 const sizeOf = (number: number): number => SIZES[number % SIZES.length];
 
@@ -31,12 +31,17 @@ const COMMANDS = [
   ['get', 6],
   ['scan', 3],
   ['recreate', 3],
-  ['checkpoint', 5],
+  ['checkpoint', 8],
   ['scrub', 2],
-  ['scrub of pages', 2],
+  ['scrub of pages', 3],
+  ['stir', 4],
 ] as const;
 type CommandName = (typeof COMMANDS)[number][0];
 const WEIGHTS = COMMANDS.reduce((sum, [, weight]) => sum + weight, 0);
+
+/** Bursts in which all that happens, happens to a few units and keys. */
+const HOT_SHARE = 0.6;
+const HOT_KEYS = 3;
 
 /** Of a unit: whether it is there. Of a key: its value. */
 type State = string | undefined;
@@ -68,6 +73,30 @@ export async function modelTrials(options: TrialOptions): Promise<ModelReport> {
   return { ...tally.report(), commands, reopens, overlaps, waitingMax };
 }
 
+const BALLAST = Buffer.from('ballast');
+const BALLAST_KEYS = 160;
+const BALLAST_BYTES = 400;
+const BALLAST_UNITS = 100;
+
+let prepared: Promise<Buffer> | undefined;
+
+/** More pages than the memory of the test device takes, so that those of the subjects come and go. */
+function ballastImage(): Promise<Buffer> {
+  prepared ??= makeBallast();
+  return prepared;
+}
+
+async function makeBallast(): Promise<Buffer> {
+  const { device, store } = await openImage(await formattedImage());
+  await store.createCatalogue(Buffer.from('names'));
+  const ballast = await store.createCatalogue(BALLAST);
+  for (let number = 0; number < BALLAST_KEYS; number += 1)
+    await ballast.put(Buffer.from(`key ${number}`), Buffer.alloc(BALLAST_BYTES));
+  for (let number = 0; number < BALLAST_UNITS; number += 1) await put(store, 1000 + number, 0);
+  await store.close();
+  return device.image;
+}
+
 class ModelRun {
   commands = 0;
   reopens = 0;
@@ -80,6 +109,9 @@ class ModelRun {
   private readonly underWay: CommandName[] = [];
   /** Half of the runs keep small units in memory that were read lately. */
   private readonly recentUnitBytes: number;
+  /** Subjects of the burst. */
+  private numbers: readonly number[] = [];
+  private keys: readonly string[] = [];
   private isRecreating = false;
   private moment = 0;
   private sequence = 1n;
@@ -100,14 +132,24 @@ class ModelRun {
   }
 
   async all(): Promise<void> {
-    await this.open(await formattedImage());
-    await this.store.createCatalogue(Buffer.from('names'));
+    await this.open(await ballastImage());
     for (let burst = 0; burst < BURSTS; burst += 1) {
+      this.chooseSubjects();
       await Promise.all(Array.from({ length: 1 + this.pick(CLIENTS_MAX) }, () => this.client()));
       this.settle();
       await this.compare();
       if (this.random() < 0.5) await this.reopen();
     }
+  }
+
+  private chooseSubjects(): void {
+    const isHot = this.random() < HOT_SHARE;
+    const first = this.pick(UNITS / 2);
+    // Two of the same size: one may get the blocks that the other had.
+    const hot = [first, first + UNITS / 2, this.pick(UNITS)];
+    this.numbers = isHot ? hot : Array.from({ length: UNITS }, (_, number) => number);
+    const keys = [...this.allKeys()];
+    this.keys = isHot ? keys.slice(0, HOT_KEYS) : keys;
   }
 
   private pick(count: number): number {
@@ -198,7 +240,7 @@ class ModelRun {
   }
 
   async write(): Promise<void> {
-    const number = this.pick(UNITS);
+    const number = this.unit();
     const sizeBytes = sizeOf(number);
     const { turn } = this.scheduler;
     const pull = async function* (): AsyncGenerator<Buffer> {
@@ -224,7 +266,7 @@ class ModelRun {
   }
 
   async free(): Promise<void> {
-    const numbers = [...new Set(Array.from({ length: 1 + this.pick(2) }, () => this.pick(UNITS)))];
+    const numbers = [...new Set(Array.from({ length: 1 + this.pick(2) }, () => this.unit()))];
     this.sequence += 1n;
     await this.observe(
       `free of ${numbers.join(' and ')}`,
@@ -239,7 +281,7 @@ class ModelRun {
   }
 
   async read(): Promise<void> {
-    const number = this.pick(UNITS);
+    const number = this.unit();
     const { chunkId, unitIndex } = unitOf(number);
     const expected = bytesOf(number, sizeOf(number));
     const range = this.random() < 0.5 ? undefined : { offset: this.pick(30_000), length: this.pick(30_000) };
@@ -261,6 +303,7 @@ class ModelRun {
       (listed) => {
         const found = new Set(listed.map(({ chunkId }) => chunkId));
         if (found.size !== listed.length) throw new Error('a unit is listed twice');
+        if (found.size < BALLAST_UNITS) throw new Error(`${found.size} units are listed`);
         return Array.from({ length: UNITS }, (_, number) => [
           `unit ${number}`,
           stands(found.has(unitOf(number).chunkId) ? THERE : undefined),
@@ -271,12 +314,11 @@ class ModelRun {
 
   async change(): Promise<void> {
     const keys = [...new Set(Array.from({ length: 1 + this.pick(8) }, () => this.key()))];
-    const changes = keys.map((key) => {
+    const changes = keys.map((key, index) => {
       if (this.random() < 0.4) return { key };
-      return {
-        key,
-        value: `${this.sequence}.${this.random()}`.padEnd(this.pick(this.random() < 0.04 ? 5000 : 400), 'v'),
-      };
+      // One that lies outside of its page, at most: a transaction has its limit.
+      const bytesMax = index === 0 && this.random() < 0.3 ? 6000 : 400;
+      return { key, value: `${this.sequence}.${this.random()}`.padEnd(this.pick(bytesMax), 'v') };
     });
     await this.observe(
       `change of ${keys.length} keys`,
@@ -323,6 +365,15 @@ class ModelRun {
     this.isRecreating = false;
   }
 
+  /** Goes through all of what lies beside the subjects, whose pages leave the memory for it. */
+  async stir(): Promise<void> {
+    const ballast = await this.store.catalogue(BALLAST);
+    await ballast.put(Buffer.from(`key ${this.pick(BALLAST_KEYS)}`), Buffer.alloc(BALLAST_BYTES));
+    let count = 0;
+    for await (const { value } of ballast.scan()) count += value.length === BALLAST_BYTES ? 1 : 0;
+    if (count !== BALLAST_KEYS) throw new Error(`${count} entries of ${BALLAST_KEYS}`);
+  }
+
   checkpoint(): Promise<void> {
     return this.store.checkpoint();
   }
@@ -337,9 +388,12 @@ class ModelRun {
     if (problems.length > 0) throw new Error(problems[0]);
   }
 
+  private unit(): number {
+    return this.numbers[this.pick(this.numbers.length)];
+  }
+
   private key(): string {
-    const number = this.pick(KEYS);
-    return number % 10 === 3 ? `key ${number}`.padEnd(600, 'k') : `key ${number}`;
+    return this.keys[this.pick(this.keys.length)];
   }
 
   private *allKeys(): Generator<string> {
@@ -374,7 +428,7 @@ class ModelRun {
     for (const key of this.allKeys()) this.see(key, entries.get(key));
     for (const key of entries.keys()) if (!this.states.has(key)) throw new Error(`${key} came from nowhere`);
     const there = Array.from({ length: UNITS }, (_, number) => this.states.get(`unit ${number}`)?.has(THERE));
-    const { length } = await this.store.list({ limit: 1000 });
+    const length = (await this.store.list({ limit: 1000 })).length - BALLAST_UNITS;
     const expected = there.filter((isThere) => isThere === true).length;
     if (length !== expected) throw new Error(`${length} units are listed of ${expected}`);
   }

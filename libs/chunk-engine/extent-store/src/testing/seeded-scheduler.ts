@@ -10,8 +10,8 @@ interface Waiting {
   readonly isHeld: boolean;
 }
 
-const HELD_SHARE = 0.12;
-const RELEASE_SHARE = 0.03;
+const HELD_SHARE = 0.15;
+const RELEASE_SHARE = 0.01;
 
 export class SeededScheduler {
   /** Most that waited at once. */

@@ -60,6 +60,23 @@ describe('the memory of units read lately', () => {
     units.add(header(1, KIB), Buffer.alloc(KIB), moment);
     expect(units.get(chunk(1), 1)).toBeUndefined();
   });
+
+  it('tells nobody of a unit that is being freed, nor takes one in, until all frees of it are over', () => {
+    const units = new RecentUnits(64 * KIB);
+    add(units, 1);
+    units.beginFree(chunk(1));
+    units.beginFree(chunk(1));
+    expect(units.get(chunk(1), 1)).toBeUndefined();
+    units.endFree(chunk(1));
+    const { moment } = units;
+    add(units, 1);
+    expect(units.get(chunk(1), 1)).toBeUndefined();
+    units.endFree(chunk(1));
+    units.add(header(1, KIB), Buffer.alloc(KIB), moment);
+    expect(units.get(chunk(1), 1)).toBeUndefined();
+    add(units, 1);
+    expect(units.get(chunk(1), 1)).toBeDefined();
+  });
 });
 
 describe('a store with a memory of units', () => {

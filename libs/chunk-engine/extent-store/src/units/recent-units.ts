@@ -22,12 +22,14 @@ export class RecentUnits {
   private heldBytes = 0;
   /** Grows with every removal: what was read before one is not taken in after it. */
   private removals = 0;
+  /** Chunks of which units are being freed, with how many calls do so: at some moment of each they are gone. */
+  private readonly leaving = new Map<string, number>();
 
   constructor(private readonly bytesMax: number) {}
 
   get(chunkId: string, unitIndex: number): RecentUnit | undefined {
     const unit = this.byChunk.get(chunkId);
-    if (unit?.header.unitIndex !== unitIndex) return undefined;
+    if (unit?.header.unitIndex !== unitIndex || this.leaving.has(chunkId)) return undefined;
     unit.wasAsked = true;
     return unit;
   }
@@ -41,17 +43,29 @@ export class RecentUnits {
   add(header: UnitHeader, bytes: Buffer, moment: number): void {
     if (moment !== this.removals || bytes.length !== header.unitSizeBytes || bytes.length > UNIT_BYTES_MAX) return;
     const sizeBytes = bytes.length + ENTRY_BYTES;
-    if (sizeBytes > this.bytesMax) return;
+    if (sizeBytes > this.bytesMax || this.leaving.has(header.chunkId)) return;
     this.drop(header.chunkId);
     this.heldBytes += sizeBytes;
     this.byChunk.set(header.chunkId, { header, bytes, wasAsked: false });
     if (this.heldBytes > this.bytesMax) this.makeRoom();
   }
 
-  /** The unit is freed, or stored anew. */
+  /** The unit is stored anew. */
   remove(chunkId: string): void {
     this.removals += 1;
     this.drop(chunkId);
+  }
+
+  /** From here on until the call is over nobody is told what is in memory: the free may have been seen by others. */
+  beginFree(chunkId: string): void {
+    this.leaving.set(chunkId, (this.leaving.get(chunkId) ?? 0) + 1);
+  }
+
+  endFree(chunkId: string): void {
+    const calls = (this.leaving.get(chunkId) ?? 1) - 1;
+    if (calls === 0) this.leaving.delete(chunkId);
+    else this.leaving.set(chunkId, calls);
+    this.remove(chunkId);
   }
 
   private drop(chunkId: string): void {
