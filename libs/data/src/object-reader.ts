@@ -9,6 +9,7 @@ import {
   type UnitReadCall,
 } from '@holdfast/contracts';
 import { ByteBudget } from '@holdfast/service-host';
+import { OnePiece } from '@holdfast/stdx';
 import { CopyRead } from './copy-read.js';
 import { GroupRead } from './group-read.js';
 import { UnitSource, type UnitSourceParts } from './unit-source.js';
@@ -60,7 +61,7 @@ export class ObjectReader {
     const parts = partsOf(range);
     const reading = new RangeReading(this.sources, this.memory, this.trace, call, range.chunks);
     const small = parts.length === 1 && parts[0].last - parts[0].first < UNCOUNTED_BYTES_MAX;
-    if (small && range.chunks[parts[0].index].primary.k === 1) return new SmallRead(reading, parts[0]);
+    if (small && range.chunks[parts[0].index].primary.k === 1) return new OnePiece(() => reading.readSmall(parts[0]));
     if (!small) this.makeRoom?.();
     return reading.run(parts);
   }
@@ -105,7 +106,14 @@ class RangeReading {
   }
 
   /** The bytes of a part of a chunk that is kept as copies. */
-  async readSmall({ index, first, last }: ChunkPart): Promise<Buffer> {
+  async readSmall(part: ChunkPart): Promise<Buffer> {
+    const bytes = await this.smallBytes(part);
+    this.traceEnd(1);
+    this.traceSent();
+    return bytes;
+  }
+
+  private async smallBytes({ index, first, last }: ChunkPart): Promise<Buffer> {
     if (this.sources.maps.view === undefined) await this.sources.maps.get(this.call);
     const { primary, sizeBytes } = this.chunks[index];
     this.traceSource(primary, false);
@@ -117,11 +125,11 @@ class RangeReading {
     }
   }
 
-  traceEnd(chunkCount: number): void {
+  private traceEnd(chunkCount: number): void {
     if (this.call.flow === 'object-download') this.trace.step(this.call, 12, `${chunkCount} chunks`);
   }
 
-  traceSent(): void {
+  private traceSent(): void {
     if (this.call.flow === 'object-download') this.trace.step(this.call, 13);
   }
 
@@ -190,33 +198,6 @@ class RangeReading {
     if (isSecondary) this.tracedSecondary = true;
     else this.tracedPrimary = true;
     this.trace.step(this.call, isSecondary ? 10 : 8, `set ${layout.setId}`);
-  }
-}
-
-/** A read of one small chunk: one promise and one buffer. */
-class SmallRead implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
-  private given = false;
-  constructor(
-    private readonly reading: RangeReading,
-    private readonly part: ChunkPart,
-  ) {}
-
-  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.given) return { done: true, value: undefined };
-    this.given = true;
-    const value = await this.reading.readSmall(this.part);
-    this.reading.traceEnd(1);
-    this.reading.traceSent();
-    return { done: false, value };
-  }
-
-  async return(): Promise<IteratorResult<Buffer, undefined>> {
-    this.given = true;
-    return { done: true, value: undefined };
   }
 }
 

@@ -82,9 +82,9 @@ describe('our own Postgres', () => {
   );
 
   it(
-    'is durable, checksummed, UTF-8, and open to the holder of the password on the loopback address alone',
+    'is durable, checksummed, UTF-8, and open to the holder of the password on its socket and the loopback address alone',
     async () => {
-      const { url, pid } = await start();
+      const { url, pid, port } = await start();
       const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums', 'listen_addresses'];
       const more = ['unix_socket_directories', 'server_encoding', 'password_encryption'];
       const wanted = [...names, ...more].map((name) => `current_setting('${name}') AS ${name}`);
@@ -95,20 +95,39 @@ describe('our own Postgres', () => {
           synchronous_commit: 'on',
           data_checksums: 'on',
           listen_addresses: '127.0.0.1',
-          unix_socket_directories: '',
+          unix_socket_directories: '.',
           server_encoding: 'UTF8',
           password_encryption: 'scram-sha-256',
         },
       ]);
       const rules = await query<{ auth_method: string }>(url, 'SELECT DISTINCT auth_method FROM pg_hba_file_rules');
       expect(rules).toEqual([{ auth_method: 'scram-sha-256' }]);
-      const stranger = new URL(url);
-      stranger.password = 'wrong';
-      await expect(query(stranger.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+      const { hostname } = new URL(url);
+      expect(decodeURIComponent(hostname)).toBe(join(directory, 'data'));
+      expect((await stat(join(directory, 'data', `.s.PGSQL.${port}`))).mode & 0o777).toBe(0o600);
+      for (const host of [hostname, '127.0.0.1']) {
+        const holder = new URL(url);
+        holder.hostname = host;
+        expect(await query(holder.href, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+        const stranger = new URL(holder);
+        stranger.password = 'wrong';
+        await expect(query(stranger.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+      }
       expect((await stat(join(directory, 'password'))).mode & 0o777).toBe(0o600);
       expect(execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })).not.toContain(
         new URL(url).password,
       );
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  it(
+    'is reached on the loopback address where the path of a socket would be too long',
+    async () => {
+      const far = await startPostgres({ directory: join(root, 'far'.repeat(40), 'postgres') });
+      running.push(far);
+      expect(new URL(far.url).hostname).toBe('127.0.0.1');
+      expect(await query(far.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     },
     TEST_TIMEOUT_MS,
   );

@@ -36,6 +36,8 @@ const USER_NAME = 'holdfast';
 const DATABASE_NAME = 'holdfast';
 const SELF_CWD = '/proc/self/cwd';
 const PASSWORD_BYTES = 24;
+/** What the kernel takes as the path of a socket, its final zero taken off. */
+const SOCKET_PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103;
 /** Recovery after a crash replays the log; minutes are normal on a slow disk. */
 const READY_TIMEOUT_MS = 600_000;
 const READY_POLL_MS = 15;
@@ -62,7 +64,7 @@ const INITIAL_SETTINGS = {
 /** On every command line: what the promises of the store rest on, and what keeps the server on this machine. */
 const FIXED_SETTINGS = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
+  unix_socket_permissions: '0600',
   fsync: 'on',
   full_page_writes: 'on',
   synchronous_commit: 'on',
@@ -82,7 +84,10 @@ export interface StartPostgresOptions {
 }
 
 export interface LocalPostgres {
-  /** postgres://user:password@127.0.0.1:port/holdfast */
+  /**
+   * postgres://user:password@host:port/holdfast, where host is the folder of its socket, percent-encoded, or 127.0.0.1 when
+   * the path of a socket there would be too long. It listens on 127.0.0.1 in either case.
+   */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
@@ -144,7 +149,7 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Loca
     if (!existsSync(dataFolder)) await initialise(site);
     await clearLeftBehind(dataFolder);
     const { server, port } = await startServer(site, options.port);
-    const url = `postgres://${USER_NAME}:${password}@127.0.0.1:${port}/${DATABASE_NAME}`;
+    const url = `postgres://${USER_NAME}:${password}@${hostOf(dataFolder, port)}:${port}/${DATABASE_NAME}`;
     await makeUsable(site, server, url, port);
     const exited = server.exited.then(async (exit) => {
       await release().catch(() => undefined);
@@ -178,6 +183,12 @@ async function ensurePassword(directory: string, hasData: boolean): Promise<stri
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   await writeDurably(path, `${password}\n`, 0o600);
   return password;
+}
+
+/** A socket of the file system costs both sides a third of what TCP does; its folder lets nobody in but the server's user. */
+function hostOf(dataFolder: string, port: number): string {
+  const pathBytes = Buffer.byteLength(join(dataFolder, `.s.PGSQL.${port}`));
+  return pathBytes > SOCKET_PATH_BYTES_MAX ? '127.0.0.1' : encodeURIComponent(dataFolder);
 }
 
 /** The name by which the server reaches its data, with the data folder as its working directory. */
@@ -295,7 +306,8 @@ async function startServer(site: Site, wantedPort?: number): Promise<{ server: C
 }
 
 function spawnServer(site: Site, port: number): Promise<ChildService> {
-  const settings = Object.entries({ ...FIXED_SETTINGS, port: String(port) });
+  // By its own name for the folder: the whole path may be too long for a socket, or closed to the server's user.
+  const settings = Object.entries({ ...FIXED_SETTINGS, unix_socket_directories: '.', port: String(port) });
   return ChildService.spawn({
     name: 'Postgres',
     file: site.binaries.postgres,

@@ -299,6 +299,7 @@ describe('commits', () => {
     const bucket = await fixture.bucket(service);
     const proxy = await DeafProxy.start(fixture.postgres.port);
     const url = new URL(fixture.postgres.url);
+    url.hostname = '127.0.0.1';
     url.port = String(proxy.port);
     const behind = await fixture.open(undefined, {}, url.href);
     try {

@@ -1,3 +1,4 @@
 export { assert, InvariantViolation } from './assert.js';
 export { Clock, Deadline, ManualClock, systemClock } from './clock.js';
+export { OnePiece } from './one-piece.js';
 export { BLOCK_BYTES, GIB, KIB, MIB } from './units.js';

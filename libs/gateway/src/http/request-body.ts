@@ -58,13 +58,29 @@ export class RequestBody {
     }
   }
 
+  /**
+   * All of a body that came with its head, once its message has ended; undefined, with nothing read, for one that is still to
+   * come. Errors: those of `chunks`.
+   */
+  async whole(): Promise<Buffer | undefined> {
+    if (!this.isHere) return undefined;
+    this.begin();
+    await this.tail;
+    if (this.failure !== undefined) throw this.failure;
+    return this.queue.shift();
+  }
+
+  private get isHere(): boolean {
+    const { raw, announcedBytes } = this;
+    return raw.readableLength > 0 && raw.readableLength === announcedBytes && !raw.destroyed;
+  }
+
   private begin(): void {
     if (this.begun) throw new HoldfastError('InternalError', 'a request body is read once');
     this.begun = true;
     if (this.awaitsContinue) this.out.writeContinue();
     this.watchFraming();
-    const isHere = this.raw.readableLength > 0 && this.raw.readableLength === this.announcedBytes;
-    if (isHere && !this.raw.destroyed) this.takeWhole();
+    if (this.isHere) this.takeWhole();
     else this.listen();
   }
 

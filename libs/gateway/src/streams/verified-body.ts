@@ -1,4 +1,4 @@
-import { KIB } from '@holdfast/stdx';
+import { KIB, OnePiece } from '@holdfast/stdx';
 import { HoldfastError } from '@holdfast/contracts';
 import { AwsChunkedDecoder, awsChunkedOptions, verifyChecksum } from '@holdfast/s3-protocol';
 import type { Exchange } from '../pipeline/exchange.js';
@@ -59,18 +59,26 @@ export class VerifiedBody implements BodySource {
   }
 
   /** @throws HoldfastError IncompleteBody, BadDigest, XAmzContentSHA256Mismatch, SignatureDoesNotMatch, RequestTimeout … */
-  async *bytes(): AsyncGenerator<Buffer, void, undefined> {
+  bytes(): AsyncIterable<Buffer> {
+    return this.plan.sizeBytes <= GATHER_BYTES_MAX ? new OnePiece(() => this.gathered()) : this.streamed();
+  }
+
+  private async gathered(): Promise<Buffer> {
     try {
-      if (this.plan.sizeBytes <= GATHER_BYTES_MAX) yield* this.gathered();
-      else yield* this.streamed();
+      const here = this.plan.payload.kind === 'chunked' ? undefined : await this.exchange.body.whole?.();
+      const { source, trailers } = this.open();
+      const whole = here ?? (await this.joined(source));
+      this.refuseMoreThanSaid(whole.length);
+      this.verify(whole.length, digestsOf(whole, this.digestPlan), trailers());
+      return whole;
     } catch (error) {
       this.refused ??= error;
       throw error;
     }
   }
 
-  private async *gathered(): AsyncGenerator<Buffer, void, undefined> {
-    const { source, trailers } = this.open();
+  /** All of a small body; nothing of one that is longer than was said. */
+  private async joined(source: AsyncIterable<Buffer>): Promise<Buffer> {
     const pieces: Buffer[] = [];
     let countedBytes = 0;
     for await (const piece of source) {
@@ -78,9 +86,7 @@ export class VerifiedBody implements BodySource {
       this.refuseMoreThanSaid(countedBytes);
       pieces.push(piece);
     }
-    const whole = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, countedBytes);
-    this.verify(countedBytes, digestsOf(whole, this.digestPlan), trailers());
-    if (whole.length > 0) yield whole;
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, countedBytes);
   }
 
   private async *streamed(): AsyncGenerator<Buffer, void, undefined> {
@@ -97,10 +103,13 @@ export class VerifiedBody implements BodySource {
         yield piece;
       }
       digests = await digest.finish();
+      this.verify(countedBytes, digests, trailers());
+    } catch (error) {
+      this.refused ??= error;
+      throw error;
     } finally {
       if (digests === undefined) digest.discard();
     }
-    this.verify(countedBytes, digests, trailers());
   }
 
   private open(): { source: AsyncIterable<Buffer>; trailers: () => ReadonlyMap<string, string> } {

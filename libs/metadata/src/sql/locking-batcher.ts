@@ -28,6 +28,7 @@ interface Waiting<I, R> {
 export class LockingBatcher<I, R> {
   private queue: Waiting<I, R>[] = [];
   private batchUnderWay = false;
+  private gathering = false;
   private contested: Waiting<I, R>[] = [];
   private contestedUnderWay = 0;
   /** How many items of a lock are in the slow lane, waiting or running. */
@@ -43,6 +44,16 @@ export class LockingBatcher<I, R> {
   submit(item: I): Promise<R> {
     return new Promise((resolve, reject) => {
       this.queue.push({ item, lockName: this.work.lockName(item), resolve, reject });
+      this.gather();
+    });
+  }
+
+  /** What arrives in one turn of the event loop leaves together. */
+  private gather(): void {
+    if (this.gathering || this.batchUnderWay) return;
+    this.gathering = true;
+    setImmediate(() => {
+      this.gathering = false;
       this.pump();
     });
   }
