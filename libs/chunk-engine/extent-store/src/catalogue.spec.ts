@@ -72,6 +72,11 @@ describe('catalogues', () => {
     await expect(handle.put(text('first'), text('2'))).rejects.toMatchObject({ code: 'CatalogueMissing' });
     await (await store.createCatalogue(name)).put(text('second'), text('3'));
     expect(await content(handle)).toEqual({ second: '3' });
+    await fill(await store.catalogue(name), 600);
+    expect(handle.height).toBe(2);
+    for (let number = 0; number < 600; number += 1) await handle.delete(text(`key ${number * 7919}`));
+    expect(await content(handle)).toEqual({ second: '3' });
+    expect(handle.height).toBe(1);
   });
 
   it('seed-1.7: binary names, keys and values come back byte for byte, from memory, from the log and from the pages', async () => {
@@ -170,8 +175,14 @@ describe('catalogues', () => {
     expect(race.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
     expect(await content(catalogue)).toEqual({ c: '1', fresh: '6' });
     expect(catalogue.size).toBe(2);
-    // The same by what the log says, and a checkpoint later.
-    for (const image of [device.image, await store.checkpoint().then(() => device.image)]) {
+    // The same by what the log alone says, and a checkpoint later.
+    await catalogue.put(text('a'), text('7'));
+    await store.checkpoint();
+    await catalogue.change([{ key: text('a') }, { key: text('c'), value: text('8') }]);
+    await catalogue.put(text('c'), text('1'));
+    const byLog = Buffer.from(device.image);
+    await store.checkpoint();
+    for (const image of [byLog, device.image]) {
       const again = await (await open(image)).store.catalogue(name);
       expect(await content(again)).toEqual({ c: '1', fresh: '6' });
       expect(again.size).toBe(2);

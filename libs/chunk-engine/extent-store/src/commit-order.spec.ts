@@ -54,6 +54,9 @@ describe('the close of a transaction', () => {
     expect([...seen]).toEqual([1, 5]);
     await Promise.all([first, second]);
     expect(Object.keys(await content(catalogue))).toEqual(['b0', 'b1', 'b2', 'b3', 'b4']);
+    // Whoever is told of the close finds it.
+    await catalogue.change([{ key: text('c'), value: text('3') }], 'closed');
+    expect(catalogue.size).toBe(6);
   });
 
   it('seed-1.15: an answer at the close comes without the device, a durable one after log write and flush', async () => {
@@ -110,6 +113,11 @@ describe('the order of writes', () => {
       for (let round = 0; round < 40; round += 1) {
         await Promise.all([put(store, round, 20_000), put(store, 100 + round, 4096), put(store, 200 + round, 16_384)]);
         await store.free([unitOf(round), unitOf(200 + round)], authority(BigInt(round)));
+      }
+      // Small units alone: only the checkpoint flushes their blocks.
+      for (let round = 0; round < 12; round += 1) {
+        await Promise.all([300, 400, 500].map((base) => put(store, base + round, 4096)));
+        if (round % 3 === 2) await store.checkpoint();
       }
       await store.close();
       expect(orderProblems(events)).toEqual([]);

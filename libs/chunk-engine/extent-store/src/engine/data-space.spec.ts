@@ -71,7 +71,10 @@ describe('data space', () => {
     for (const [index, { start }] of all.entries())
       if (index > 0) expect(start).toBeGreaterThanOrEqual(all[index - 1].start + all[index - 1].blocks);
     expect(all.reduce((sum, { blocks }) => sum + blocks, 0)).toBe(before);
+    // A checkpoint has to tell them as free while nobody recorded them, and no longer.
+    expect(space.freeBesideAllocator.reduce((sum, { blocks }) => sum + blocks, 0)).toBe(taken);
     await Promise.all(claimed.map((found) => space.abandon(found ?? [])));
+    expect(space.freeBesideAllocator).toEqual([]);
     expect(space.availableBlocks).toBe(before);
     expect(await freeExtents(space)).toHaveLength(EXTENTS);
   });
