@@ -235,6 +235,11 @@ describe('extent store', () => {
     }
     expect(store.status()).toMatchObject({ state: 'full', freeBytes: 0 });
     await expectUnit(store, 0, 4096);
+    // The reserve is kept: 2 % of all blocks.
+    await store.checkpoint();
+    const { usedBlocks, freeBlocks } = await store.check();
+    expect(usedBlocks).toBe(numbers.length);
+    expect(freeBlocks).toBe(Math.ceil((usedBlocks + freeBlocks) * 0.02));
     await store.free(numbers.filter((number) => number % 2 === 1).map(unitOf), authority(1n));
     expect(store.status().state).toBe('live');
     // Only single free blocks are left beside the reserve.

@@ -147,7 +147,9 @@ describe('space', () => {
     await checkpoint;
     await put(store, 3, LARGE);
     expect(device.image.indexOf(bytesOf(3, LARGE))).toBe(place);
-    await store.free([unitOf(2), unitOf(3)], authority(2n));
+    await put(store, 4, SMALL);
+    await store.free([unitOf(2), unitOf(3), unitOf(4)], authority(2n));
+    expect(store.status().freeBytes).toBe(freeBytes);
     await store.checkpoint();
     for (const found of [store, (await openImage(device.image)).store]) {
       expect(found.status().freeBytes).toBe(freeBytes);
