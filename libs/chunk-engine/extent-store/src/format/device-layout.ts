@@ -34,7 +34,7 @@ const GROUP_MAX_BYTES = MIB;
 /** Units up to this size travel in the log. */
 const SMALL_UNIT_MAX_BYTES = 16 * KIB;
 /** A segment full of small units moves in so many parts. */
-const MOVES_OF_A_SEGMENT = 4;
+const MOVES_OF_A_SEGMENT = 16;
 /** Most extents in one unit. */
 const EXTENTS_MAX = 64;
 
