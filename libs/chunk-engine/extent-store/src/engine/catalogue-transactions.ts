@@ -8,7 +8,7 @@ import type { OpenCatalogue } from './catalogues.js';
 import type { DeviceParts } from './device-state.js';
 import { PATH_PAGES, Transaction, type GroupTarget } from './transaction.js';
 
-/** A change of one key. */
+/** A change of one key. `onlyIfAbsent` is judged by the catalogue as it stands before the transaction, not by its other changes. */
 export type KeyChange =
   | { readonly key: Buffer; readonly value: Buffer; readonly onlyIfAbsent?: boolean }
   | { readonly key: Buffer; readonly value?: undefined };
