@@ -10,7 +10,7 @@ export const quickSeed = 1;
 
 export const options = { only: { type: 'string', hint: 'TEXT: bugs whose name holds it' } };
 
-/** By suite: the module, its function, and how much of it is run. */
+/** By suite: the module, its function, and how much of it is run; a bug may ask for other `trials`. */
 const suites = {
   'crash-states': ['testing/trials', 'crashStateTrials', { trials: 3000 }],
   'crash-in-recovery': ['testing/trials', 'nestedCrashTrials', { trials: 4000 }],
@@ -27,11 +27,12 @@ const graceMs = 5000;
 const workerFile = new URL('engine/suite-worker.mjs', import.meta.url);
 
 /** Runs a suite of a build until something fails; a build that hangs or breaks has failed too. */
-function runSuite(suite, seed, signal, bug) {
-  const [module, name, extent] = suites[suite];
+function runSuite(bug, seed, signal) {
+  const [module, name, extent] = suites[bug.suite];
+  const options = { seed, ...extent, trials: bug.trials ?? extent.trials, failuresMax: 1 };
   return withEngineBuild(async (_load, folder) => {
     const worker = new Worker(workerFile, {
-      workerData: { folder, module, name, runMs, options: { seed, ...extent, failuresMax: 1 } },
+      workerData: { folder, module, name, runMs, options },
     });
     const ended = AbortSignal.any([signal, AbortSignal.timeout(runMs + graceMs)]);
     // What was seen first is what is told.
@@ -56,7 +57,7 @@ export async function run({ size, seed, log, signal, options: given }) {
   const missed = [];
   for (const bug of new Set(size === 'full' ? wanted : bugs)) {
     if (signal.aborted) break;
-    const { failures, trials, problem } = await runSuite(bug.suite, start, signal, bug);
+    const { failures, trials, problem } = await runSuite(bug, start, signal);
     if (failures > 0) caught.push({ bug: bug.name, suite: bug.suite, trials, problem });
     else missed.push({ bug: bug.name, suite: bug.suite, trials });
     log(`${failures > 0 ? 'caught' : 'MISSED'}  ${bug.name} (${bug.suite}, ${trials} trials): ${problem ?? ''}`);

@@ -200,6 +200,8 @@ export const plantedBugs = [
 `,
     replace: ``,
     suite: 'device-faults',
+    // Four bytes of a block.
+    trials: 150,
   },
   {
     name: 'ignore the padding behind the records of a log group',
@@ -281,15 +283,7 @@ export const plantedBugs = [
     } catch`,
     replace: `      if (this.parts.pages.cached(ref.page) === undefined) await this.parts.pages.read(ref);
     } catch`,
-    suite: 'device-faults',
-  },
-  {
-    name: 'ignore the generation of the log',
-    file: 'log/log-group.ts',
-    find: `  if (block.readBigUInt64LE(32) !== BigInt(address.logGeneration)) return undefined;
-`,
-    replace: ``,
-    suite: 'crash-in-recovery',
+    suite: 'device-lies',
   },
   {
     name: 'try a failed log write again',
@@ -369,6 +363,7 @@ export const plantedBugs = [
     find: `const READ_TRIES = 3;`,
     replace: `const READ_TRIES = 1;`,
     suite: 'engine-model',
+    trials: 1200,
   },
   {
     name: 'give a unit back whose reading began before it was freed',

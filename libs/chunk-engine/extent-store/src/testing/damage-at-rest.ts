@@ -13,7 +13,7 @@
 import { BLOCK_BYTES } from '@holdfast/stdx';
 import type { DeviceEvent } from '../device/simulated-device.js';
 import type { Images } from './crash-states.js';
-import { judge, kindOf, verdictOn, KINDS, type Kind } from './damage-verdict.js';
+import { judge, kindOf, verdictAfterMove, verdictOn, KINDS, type Kind } from './damage-verdict.js';
 import { mapDevice, type MappedBlock } from './device-map.js';
 import { FaultRun, SMALL_UNIT_MAX_BYTES, startingPoint, type Layout } from './fault-run.js';
 import { seededRandom } from './seeded-random.js';
@@ -79,7 +79,10 @@ export async function damageAtRestTrials(options: TrialOptions): Promise<DamageR
         await tally.attempt(`${fault} of ${kind}, ${damage.name}, ${name}`, async () => {
           for (const part of damage.parts) {
             const verdict = await withDamage(subject, part, () => verdictOn(subject.images, subject.witness));
-            judge(verdict, blocksAt(subject, part));
+            const blocks = blocksAt(subject, part);
+            judge(verdict, blocks);
+            if (blocks.every(({ name }) => kindOf(name) === 'log payload'))
+              judge(await withDamage(subject, part, () => verdictAfterMove(subject.images, subject.witness)), blocks);
             told[verdict.teller ?? ''] = (told[verdict.teller ?? ''] ?? 0) + 1;
           }
         });

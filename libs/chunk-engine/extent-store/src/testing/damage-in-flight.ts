@@ -1,7 +1,8 @@
 /**
  * Damage by a device that lies while the store runs: a block whose write it acknowledges does not arrive (lost), does not arrive
  * from some write of its place on (stale), or arrives elsewhere (misdirected), which damages two places. The run goes on, and
- * every answer of it is right or an error; in the end whatever is damaged of what counts is told.
+ * every answer of it is right or an error; the scrub of the open store tells of pages and data blocks, whatever is in its memory;
+ * and in the end whatever is damaged of what counts is told at the next open.
  *
  * What counts is read from the device as it would be without the lie. A lie that hit nothing of it (the place was free by the
  * end, or written again) must leave no trace. Left out by rule are lies that hit a log group that nothing names as flushed, as
@@ -9,6 +10,7 @@
  * up, no one can know of it.
  */
 import { BLOCK_BYTES } from '@holdfast/stdx';
+import type { ExtentStore } from '../extent-store.js';
 import type { BlockOnItsWay, LiePlan } from '../device/simulated-device.js';
 import { payloadStart } from '../log/log-group.js';
 import type { Images } from './crash-states.js';
@@ -164,12 +166,17 @@ async function liedTo(options: RunOptions, { write, fault, position }: Lie) {
     if (!isMeant) return undefined;
     return fault === 'misdirected' ? { position } : 'lost';
   };
-  const { error, images, witness } = await FaultRun.make({ ...options, lie });
-  const blocks = mapped(truth);
-  const damaged = blocks.filter(
-    ({ device, position: at, from, to }) =>
-      images[device].compare(truth[device], at + from, at + to, at + from, at + to) !== 0,
-  );
+  const damagedNow = (images: Images): MappedBlock[] =>
+    mapped(truth).filter(({ device, position: at, from, to }) => {
+      const [stands, should] = [images[device], truth[device]];
+      return stands.compare(should, at + from, at + to, at + from, at + to) !== 0;
+    });
+  const { error, images, witness } = await FaultRun.make({
+    ...options,
+    lie,
+    whenWritten: (store, present) => scrubTells(store, damagedNow(present)),
+  });
+  const damaged = damagedNow(images);
   if (damaged.some(({ isDoubtful }) => isDoubtful)) return 'left out';
   const verdict = await verdictOn(images, witness);
   if (damaged.length > 0) {
@@ -180,6 +187,15 @@ async function liedTo(options: RunOptions, { write, fault, position }: Lie) {
   if (verdict.teller !== undefined && error === undefined)
     throw new Error(`${verdict.teller} tells of damage that is not there`);
   return 'harmless';
+}
+
+/** Throws unless the scrub of a store that goes on tells of damage to pages and data blocks. */
+async function scrubTells(store: ExtentStore, damaged: readonly MappedBlock[]): Promise<void> {
+  // What a checkpoint has freed goes back to the trees of free extents: their pages are to be written anew.
+  const isRead = ({ name }: MappedBlock): boolean => /page$|leaf$|^block of/.test(name) && !name.startsWith('balloc');
+  if (!damaged.some(isRead)) return;
+  const told = [...(await store.scrubPages()), ...(await store.scrub()).damaged];
+  if (told.length === 0) throw new Error('the scrub of the open store says nothing of it');
 }
 
 const placeOf = ({ device, position }: { device: string; position: number }): string => `${device}/${position}`;

@@ -4,6 +4,7 @@ import { ExtentStoreError } from '../extent-store-error.js';
 import { unitKeyBytes, unitName } from '../units/unit-record.codec.js';
 import type { Images } from './crash-states.js';
 import { openImages } from './crash-workloads.js';
+import { copyOf } from './fault-run.js';
 import type { BlockName, MappedBlock } from './device-map.js';
 import type { Witness } from './witness.js';
 
@@ -30,6 +31,17 @@ export async function verdictOn(images: Images, witness: Witness): Promise<Verdi
     if (!(error instanceof ExtentStoreError)) throw error;
     return { teller: 'open', damagedUnits: new Set(), copies: [], isReadable: false };
   }
+  return verdictOf(store, witness);
+}
+
+/** As it is when the log of the device has become part of its trees: what was damaged in it is damaged where it went. */
+export async function verdictAfterMove(images: Images, witness: Witness): Promise<Verdict> {
+  const store = await openImages(copyOf(images), { isImageShared: true });
+  await store.checkpoint();
+  return verdictOf(store, witness);
+}
+
+async function verdictOf(store: ExtentStore, witness: Witness): Promise<Verdict> {
   const errors = await witness.checkAll(store);
   const pages = await store.scrubPages();
   const damagedUnits = new Set<string>();

@@ -30,6 +30,8 @@ export interface FaultRunOptions {
   /** By default it is closed at the end. */
   readonly ending?: 'closed' | 'cut';
   readonly lie?: LiePlan;
+  /** Called once, when all that was changed stands in a checkpoint. */
+  readonly whenWritten?: (store: ExtentStore, images: Images) => Promise<void>;
   readonly record?: (event: DeviceEvent) => void;
 }
 
@@ -55,7 +57,7 @@ export class FaultRun {
     const run = new FaultRun(options, await startingPoint(options.layout, options.deviceId));
     try {
       run.store = await openImages(run.images, { ...options, isImageShared: true });
-      await run.all();
+      await run.all(options.whenWritten);
     } catch (error) {
       if (!(error instanceof ExtentStoreError)) throw error;
       run.error = error;
@@ -68,13 +70,14 @@ export class FaultRun {
     return items[Math.floor(this.random() * items.length)];
   }
 
-  private async all(): Promise<void> {
+  private async all(whenWritten?: FaultRunOptions['whenWritten']): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1) {
       await this.round();
       if (this.random() < 0.6) await this.store.checkpoint();
       await this.lookAround();
     }
     await this.store.checkpoint();
+    await whenWritten?.(this.store, this.images);
     await this.fillLog();
     await this.lookAround();
   }
