@@ -44,7 +44,9 @@ export interface Subject {
 
 const TWIN_ID = '00000000-0000-4000-8000-00000000bbbb';
 /** So many trials are made on one device; then the seed makes another. */
-const TRIALS_OF_A_SUBJECT = 200;
+const TRIALS_OF_A_SUBJECT = 100;
+/** Not every device has every fault to offer: a place may not have been written often enough to be stale. */
+const SUBJECTS_SPARE = 50;
 
 /** @param options `trials` of each fault of each kind of block in each layout */
 export async function damageAtRestTrials(options: TrialOptions): Promise<DamageReport> {
@@ -53,14 +55,13 @@ export async function damageAtRestTrials(options: TrialOptions): Promise<DamageR
   const made: Record<string, number> = {};
   const told: Record<string, number> = {};
   for (const layout of ['file', 'pair'] as const) {
-    for (let done = 0; done < options.trials && !tally.isDone; done += TRIALS_OF_A_SUBJECT) {
+    const isWanting = (): boolean => combinations(layout).some(({ what }) => (made[what] ?? 0) < options.trials);
+    const share = Math.min(TRIALS_OF_A_SUBJECT, Math.ceil(options.trials / 2));
+    for (let round = 0; isWanting() && !tally.isDone; round += 1) {
+      if (round > SUBJECTS_SPARE + (2 * options.trials) / share) throw new Error(`nothing to damage in a ${layout}`);
       const seed = Math.floor(random() * 2 ** 32);
-      const count = Math.min(TRIALS_OF_A_SUBJECT, options.trials - done);
       // Every other device was not closed: its last group is doubtful.
-      for (const ending of ['closed', 'cut'] as const) {
-        const share = ending === 'closed' ? Math.ceil(count / 2) : Math.floor(count / 2);
-        if (share > 0) await damageSubject(await makeSubject(seed, layout, ending), share);
-      }
+      await damageSubject(await makeSubject(seed, layout, round % 2 === 0 ? 'closed' : 'cut'), share);
     }
   }
   return { ...tally.report(), made, told };
@@ -71,11 +72,12 @@ export async function damageAtRestTrials(options: TrialOptions): Promise<DamageR
       const { teller } = await verdictOn(subject.images, subject.witness);
       if (teller !== undefined) throw new Error(`${teller} tells of damage that is not there`);
     });
-    for (const { kind, fault, targets } of possible(subject)) {
-      for (let count = 0; count < share && !tally.isDone; count += 1) {
+    for (const { kind, fault, what } of combinations(subject.layout)) {
+      const targets = targetsOf(subject, kind, fault);
+      const wanted = targets.length === 0 ? 0 : Math.min(share, options.trials - (made[what] ?? 0));
+      for (let count = 0; count < wanted && !tally.isDone; count += 1) {
         const damage = makeDamage(subject, targets, fault, random);
-        const told1 = `${subject.layout}, ${kind}: ${fault}`;
-        made[told1] = (made[told1] ?? 0) + 1;
+        made[what] = (made[what] ?? 0) + 1;
         await tally.attempt(`${fault} of ${kind}, ${damage.name}, ${name}`, async () => {
           for (const part of damage.parts) {
             const verdict = await withDamage(subject, part, () => verdictOn(subject.images, subject.witness));
@@ -115,29 +117,31 @@ const blockAt = (image: Buffer, position: number): Buffer =>
   Buffer.from(image.subarray(position, position + BLOCK_BYTES));
 const placeOf = ({ device, position }: MappedBlock): string => `${device}/${position}`;
 
-interface Possible {
+interface Combination {
   readonly kind: Kind;
   readonly fault: Fault;
-  /** By name, so that the trees of a device come to the same share. */
-  readonly targets: readonly (readonly MappedBlock[])[];
+  readonly what: string;
 }
 
-/** Every fault of every kind, with the blocks that it changes. */
-function possible(subject: Subject): Possible[] {
+/** Every fault that every kind can have. */
+function combinations(layout: Layout): Combination[] {
   return KINDS.flatMap((kind) => {
-    const ofKind = subject.blocks.filter(({ name }) => kindOf(name) === kind);
-    if (kind === 'superblock of a data file' && subject.layout === 'file') return [];
-    return FAULTS.flatMap((fault) => {
-      if (kind === 'superblock of a data file' && fault === 'stale') return [];
-      if ((kind === 'log payload' || kind === 'data block') && fault === 'foreign') return [];
-      const targets = Map.groupBy(
-        ofKind.filter((block) => canHave(subject, block, fault)),
-        ({ name }) => name,
-      );
-      if (targets.size === 0) throw new Error(`nothing to damage: ${fault} of ${kind} in a ${subject.layout}`);
-      return [{ kind, fault, targets: [...targets.values()] }];
+    const isOfPair = kind === 'superblock of a data file';
+    if (isOfPair && layout === 'file') return [];
+    const faults = FAULTS.filter((fault) => {
+      if (fault === 'foreign') return kind !== 'log payload' && kind !== 'data block';
+      return fault !== 'stale' || !isOfPair;
     });
+    return faults.map((fault) => ({ kind, fault, what: `${layout}, ${kind}: ${fault}` }));
   });
+}
+
+/** Blocks that the fault changes; by name, so that the trees of a device come to the same share. */
+type Targets = readonly (readonly MappedBlock[])[];
+
+function targetsOf(subject: Subject, kind: Kind, fault: Fault): Targets {
+  const changed = subject.blocks.filter((block) => kindOf(block.name) === kind && canHave(subject, block, fault));
+  return [...Map.groupBy(changed, ({ name }) => name).values()];
 }
 
 function canHave(subject: Subject, block: MappedBlock, fault: Fault): boolean {
@@ -169,7 +173,7 @@ interface Damage {
 /** What stands in blocks that is not what should. */
 type DamagePart = readonly (readonly [MappedBlock, Buffer])[];
 
-function makeDamage(subject: Subject, targets: Possible['targets'], fault: Fault, random: () => number): Damage {
+function makeDamage(subject: Subject, targets: Targets, fault: Fault, random: () => number): Damage {
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)];
   const target = pick(pick(targets));
   const name = `${target.name} at ${placeOf(target)}`;

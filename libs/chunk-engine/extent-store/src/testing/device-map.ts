@@ -5,9 +5,10 @@
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from '../format/device-layout.js';
 import { GROUP_HEADER_BYTES, decodeGroup } from '../log/log-group.js';
-import { decodeRecords, type LogRecord } from '../log/log-record.codec.js';
+import { decodeRecords, type CatalogueChange, type LogRecord } from '../log/log-record.codec.js';
 import type { Extent } from '../format/device-layout.js';
 import * as Page from '../tree/page.js';
+import { valueRefs } from '../tree/value-pages.js';
 import { UNIT_KEY_BYTES, decodeExtent, decodeUnit, unitKeyBytes, unitName } from '../units/unit-record.codec.js';
 import type { Images } from './crash-states.js';
 
@@ -85,6 +86,8 @@ class DeviceMap {
   private readonly geometry: Geometry;
   private readonly found: MappedBlock[] = [];
   private readonly units = new Map<string, LiveUnit>();
+  /** Pages of values outside, by `valueName`: those that the log replaces are given up by the replay unread. */
+  private readonly values = new Map<string, readonly number[]>();
   private knownFlushed = 0;
 
   constructor(
@@ -103,6 +106,7 @@ class DeviceMap {
     }
     this.addPages();
     this.addLog();
+    for (const position of [...this.values.values()].flat()) this.add('value page', position);
     for (const [unit, where] of this.units) this.addUnit(unit, where);
     return this.found;
   }
@@ -129,7 +133,8 @@ class DeviceMap {
       if (((this.meta[bitmap + (number >> 3)] >> (number & 7)) & 1) === 0) continue;
       const position = pagesStart + number * BLOCK_BYTES;
       const page = this.meta.subarray(position, position + BLOCK_BYTES);
-      this.add(nameOfPage(page), position);
+      const name = nameOfPage(page);
+      if (name !== 'value page') this.add(name, position);
       if (Page.isLeaf(page)) this.noteEntries(page);
     }
   }
@@ -138,6 +143,11 @@ class DeviceMap {
     const tree = TREES[Page.treeOf(page) - 1];
     for (let index = 0; index < Page.cellCount(page); index += 1) {
       const key = Page.keyAt(page, index);
+      if (Page.isValueOutside(page, index)) {
+        const refs = [...valueRefs(Page.valueAt(page, index))];
+        const positions = refs.map((ref) => this.geometry.pagesStart + ref.page * BLOCK_BYTES);
+        this.values.set(valueName(Page.treeOf(page), key), positions);
+      }
       if (tree === 'cob') this.unit(key).sizeBytes = decodeUnit(key, Page.valueAt(page, index)).unitSizeBytes;
       if (tree === 'extmap') this.unit(key).extents.push(decodeExtent(key, Page.valueAt(page, index)));
     }
@@ -164,12 +174,20 @@ class DeviceMap {
   }
 
   private replay(record: LogRecord, { payloadPosition, sequence }: FoundGroup): void {
+    if (record.kind === 'catalogue') this.replayChange(record.change);
     if (record.kind === 'free') this.units.delete(unitName(unitKeyBytes(record.unit)));
     if (record.kind !== 'unit' && record.kind !== 'small-unit') return;
     const unit: LiveUnit = { sizeBytes: record.header.unitSizeBytes, extents: [], sequence };
     this.units.set(unitName(unitKeyBytes(record.header)), unit);
     if (record.kind === 'unit') unit.extents = [...record.extents];
     else unit.payloadPosition = payloadPosition + record.place.block * BLOCK_BYTES;
+  }
+
+  private replayChange(change: CatalogueChange): void {
+    if (change.what === 'put' || change.what === 'delete') this.values.delete(valueName(change.number, change.key));
+    if (change.what !== 'drop') return;
+    const prefix = valueName(change.number, Buffer.alloc(0));
+    for (const name of this.values.keys()) if (name.startsWith(prefix)) this.values.delete(name);
   }
 
   private addUnit(unit: string, { sizeBytes, extents, payloadPosition, sequence }: LiveUnit): void {
@@ -186,6 +204,8 @@ class DeviceMap {
       this.add('small unit in the log', payloadPosition + at, { isDoubtful, unit });
   }
 }
+
+const valueName = (tree: number, key: Buffer): string => `${tree}/${key.toString('latin1')}`;
 
 function geometryOf(meta: Buffer, isPair: boolean): Geometry {
   const sequenceOf = (copy: number): bigint => meta.readBigUInt64LE(copy * BLOCK_BYTES + 56);
