@@ -58,7 +58,7 @@ export async function run({ size, seed, log, signal, options: { dir = tmpdir(), 
   const full = size === 'full';
   const parts = {
     small: (folder) => smallWriters({ folder, seconds: full ? 5 : 1, rounds: full ? 3 : 1, log, signal }),
-    large: (folder) => largeUnits({ folder, units: full ? 1000 : 200, rounds: full ? 3 : 1, log, signal }),
+    large: (folder) => largeUnits({ folder, mebibytes: full ? 2000 : 500, rounds: 3, log, signal }),
     catalogue: (folder) => catalogueWork({ folder, keys: full ? 500_000 : 20_000, seed, log, signal }),
     open: (folder) => openWithUnits({ folder, units: full ? 1_000_000 : 50_000, log, signal }),
   };

@@ -15,7 +15,7 @@ import {
   type UnitReadCall,
   type UnitReceipt,
 } from '@holdfast/contracts';
-import { ExtentStoreError, type ExtentStore } from '@holdfast/extent-store';
+import { ExtentStoreError, type ExtentStore, ownBytes, type StoredUnit } from '@holdfast/extent-store';
 import { ByteBudget } from '@holdfast/service-host';
 import { EpochFence } from './epoch-fence.js';
 
@@ -97,6 +97,18 @@ export class LocalUnitStore extends UnitStore {
     offset: number,
     length: number,
   ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined> {
+    const found = await this.lend(call, device, unit, offset, length);
+    return found === undefined ? undefined : { header: found.header, bytes: ownBytes(found) };
+  }
+
+  /** As `read`; the bytes are valid until the caller releases them, which it does once nobody looks at them any more. */
+  async lend(
+    call: UnitReadCall,
+    device: DeviceLocation,
+    unit: UnitPosition,
+    offset: number,
+    length: number,
+  ): Promise<StoredUnit | undefined> {
     const owned = this.owned(device.deviceId);
     try {
       const found = await owned.store.read(unit.chunkId, unit.unitIndex, { offset, length });

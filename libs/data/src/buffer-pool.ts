@@ -1,4 +1,5 @@
 import { assert, KIB, type Deadline } from '@holdfast/stdx';
+import { groupMemory } from '@holdfast/erasure';
 import { ByteBudget } from '@holdfast/service-host';
 
 const SMALLEST_SLAB_BYTES = 64 * KIB;
@@ -13,7 +14,8 @@ export interface PooledBuffer {
 }
 
 /**
- * Large buffers that are used again: slabs in a few size classes under one budget. Who takes one takes all it may need for
+ * Large buffers that are used again: slabs in a few size classes under one budget. Parity is computed in them, and they are
+ * written to a local device, without a copy. Who takes one takes all it may need for
  * its operation; nobody waits here while holding a slab of the same pool.
  */
 export class BufferPool {
@@ -62,7 +64,7 @@ export class BufferPool {
   }
 
   private lend(slabBytes: number): PooledBuffer {
-    const bytes = this.takeIdle(slabBytes) ?? Buffer.allocUnsafeSlow(slabBytes);
+    const bytes = this.takeIdle(slabBytes) ?? groupMemory(slabBytes);
     let lent = true;
     return {
       bytes,

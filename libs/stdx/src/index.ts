@@ -1,4 +1,5 @@
 export { assert, InvariantViolation } from './assert.js';
 export { Clock, Deadline, ManualClock, systemClock } from './clock.js';
 export { OnePiece } from './one-piece.js';
+export { isPageAligned, pageMemory } from './page-memory.js';
 export { BLOCK_BYTES, GIB, KIB, MIB } from './units.js';

@@ -10,7 +10,7 @@ export const GIB = 1024 ** 3;
 
 /** Formats a device in the folder; resolves to its path. */
 export async function newDevice(folder, capacityBytes) {
-  const path = join(folder, 'device');
+  const path = join(folder, `device-${randomUUID()}`);
   await ExtentStore.format(path, { deviceId: randomUUID(), clusterId: randomUUID(), generation: 1, capacityBytes });
   return path;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SimdKernel } from './galois-kernel.js';
+import { SimdKernel, groupMemory, kernelFor } from './galois-kernel.js';
+import { isPageAligned } from '@holdfast/stdx';
 import { combineByDefinition } from './testing/galois-oracle.js';
 
 /** Reproducible bytes and choices. */
@@ -86,6 +87,22 @@ describe('the kernel of the erasure code', () => {
       }
       expect(after.equals(before)).toBe(true);
     }
+  });
+
+  it('memory for groups begins at a page, and is worked on by the kernel it belongs to', () => {
+    const one = groupMemory(100_000);
+    const other = groupMemory(100_000);
+    expect([one.length, one.every((byte) => byte === 0)]).toEqual([100_000, true]);
+    expect(isPageAligned(one.subarray(4096, 8192))).toBe(true);
+    expect(isPageAligned(one.subarray(1, 4097))).toBe(false);
+    expect(isPageAligned(Buffer.alloc(4096))).toBe(false);
+    const kernel = kernelFor([one.subarray(4096, 8192)]);
+    expect(kernel.resident.buffer).toBe(one.buffer);
+    expect(kernelFor([other])).not.toBe(kernel);
+    expect(kernelFor([Buffer.alloc(1)])).toBe(kernelFor([]));
+    const source = new Dice(3).bytes(5000);
+    source.copy(one, 0);
+    check(kernel, [Uint8Array.of(7)], [one.subarray(0, 5000)], [one.subarray(8192, 13_192)]);
   });
 
   it('refuses rows, sources and targets that do not fit each other', () => {

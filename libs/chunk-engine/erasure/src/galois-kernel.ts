@@ -3,7 +3,7 @@
  * assembly/galois-kernel.as; here the bytes are brought before it. Buffers that lie in the kernel's own memory are worked on
  * where they are; others pass through it in slices that stay in the second-level cache.
  */
-import { assert } from '@holdfast/stdx';
+import { assert, pageMemory } from '@holdfast/stdx';
 import { multiply } from './galois-field.js';
 import { GALOIS_KERNEL_WASM } from './galois-kernel-binary.js';
 
@@ -46,6 +46,25 @@ function tableOf(coefficient: number): Uint8Array {
 
 let compiled: WebAssembly.Module | undefined;
 
+/** Kernels by the memory that they work in. */
+const kernels = new WeakMap<ArrayBufferLike, SimdKernel>();
+let threadsKernel: SimdKernel | undefined;
+
+/**
+ * Memory that begins at a page, for units and their parity: groups that lie in it are computed where they are, and it can be
+ * written to a device without a copy.
+ */
+export function groupMemory(sizeBytes: number): Buffer {
+  const { resident } = new SimdKernel(sizeBytes);
+  return Buffer.from(resident.buffer, resident.byteOffset, resident.length);
+}
+
+/** The kernel in whose memory the targets lie, or else the one that all share. */
+export function kernelFor(targets: readonly Uint8Array[]): SimdKernel {
+  const own = targets.length === 0 ? undefined : kernels.get(targets[0].buffer);
+  return own ?? (threadsKernel ??= new SimdKernel());
+}
+
 /** One kernel serves one thread, one call at a time. */
 export class SimdKernel implements GaloisKernel {
   /** Memory of the kernel for its caller: buffers in it are not copied. */
@@ -55,14 +74,13 @@ export class SimdKernel implements GaloisKernel {
   private readonly loops: Readonly<Record<string, Loop>>;
 
   constructor(residentBytes = 0) {
-    const pages = Math.ceil((RESIDENT_AT + residentBytes) / PAGE_BYTES);
-    // It never grows: growing would detach what is in use.
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = pageMemory(RESIDENT_AT + residentBytes);
     compiled ??= new WebAssembly.Module(Buffer.from(GALOIS_KERNEL_WASM, 'base64'));
     this.loops = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Record<string, Loop>;
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.resident = this.bytes.subarray(RESIDENT_AT, RESIDENT_AT + residentBytes);
+    kernels.set(memory.buffer, this);
   }
 
   combine(rows: readonly Uint8Array[], sources: readonly Uint8Array[], targets: readonly Uint8Array[]): void {

@@ -1,3 +1,3 @@
 export { splitChunk, storedUnitSize, unitSizeFor, type SplitChunk } from './chunk-split.js';
-export { SimdKernel } from './galois-kernel.js';
+export { SimdKernel, groupMemory } from './galois-kernel.js';
 export { ReedSolomon } from './reed-solomon.js';

@@ -3,12 +3,10 @@
  * the k + m give back the rest. The first parity unit is the XOR of the data; with k = 1 every unit is a copy.
  */
 import { assert } from '@holdfast/stdx';
-import { SimdKernel, type GaloisKernel } from './galois-kernel.js';
+import { kernelFor, type GaloisKernel } from './galois-kernel.js';
 import { invertMatrix, multiplyRow, parityMatrix } from './matrix.js';
 
 const UNITS_MAX = 32;
-
-let threadsKernel: SimdKernel | undefined;
 
 export class ReedSolomon {
   private readonly parityRows: Uint8Array[];
@@ -17,7 +15,8 @@ export class ReedSolomon {
   constructor(
     readonly k: number,
     readonly m: number,
-    private readonly kernel: GaloisKernel = (threadsKernel ??= new SimdKernel()),
+    /** By default the one in whose memory the units lie. */
+    private readonly kernel?: GaloisKernel,
   ) {
     assert(Number.isInteger(k) && k >= 1, 'At least one data unit', { k });
     assert(Number.isInteger(m) && m >= 0, 'Parity is counted', { m });
@@ -27,7 +26,7 @@ export class ReedSolomon {
 
   /**
    * Fills the m parity buffers, all of one length, from the k data units. Data units may be shorter than the parity
-   * buffers: they are read as if zeros followed. Buffers may lie anywhere; those of the kernel's own memory are not copied.
+   * buffers: they are read as if zeros followed. Buffers may lie anywhere; those of one `groupMemory` are not copied.
    */
   encode(data: readonly Uint8Array[], parity: readonly Uint8Array[]): void {
     assert(data.length === this.k, 'Encode takes k data units', { k: this.k, given: data.length });
@@ -35,7 +34,7 @@ export class ReedSolomon {
     for (const unit of parity) {
       assert(unit.length === parity[0].length, 'Parity units have one length');
     }
-    this.kernel.combine(this.parityRows, data, parity);
+    (this.kernel ?? kernelFor(parity)).combine(this.parityRows, data, parity);
   }
 
   /**
@@ -59,7 +58,7 @@ export class ReedSolomon {
     const decode = invertMatrix(present.map((index) => this.generatorRow(index)));
     const rows = wanted.map((index) => multiplyRow(this.generatorRow(index), decode));
     const rebuilt = wanted.map(() => Buffer.allocUnsafeSlow(unitSizeBytes));
-    this.kernel.combine(rows, sources, rebuilt);
+    (this.kernel ?? kernelFor(rebuilt)).combine(rows, sources, rebuilt);
     return rebuilt;
   }
 

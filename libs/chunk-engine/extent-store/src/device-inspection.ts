@@ -99,8 +99,11 @@ export class DeviceInspection {
   /** Reads and verifies all units, or goes on with it. Errors: MetadataDamaged. */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const parts = await this.parts();
-    const verify = async (unit: UnitHeader): Promise<boolean> =>
-      (await unitBytes(parts, unitKeyBytes(unit), unit, { tail: 'verify-tail' })) !== undefined;
+    const verify = async (unit: UnitHeader): Promise<boolean> => {
+      const found = await unitBytes(parts, unitKeyBytes(unit), unit, { tail: 'verify-tail' });
+      found?.release();
+      return found !== undefined;
+    };
     return scrub(parts, verify, options);
   }
 

@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { BLOCK_BYTES, MIB, type Clock, type Deadline } from '@holdfast/stdx';
 import type { DevicePort } from './device/device.port.js';
+import { notLent, type LentBytes } from './device/unit-memory.js';
 import { FileDevicePort } from './device/file-device.js';
 import { Catalogue } from './engine/catalogue.js';
 import { CreateCatalogue, DropCatalogue } from './engine/catalogue-transactions.js';
@@ -19,12 +20,12 @@ import { scrub, type ScrubOptions, type ScrubReport } from './engine/scrub.js';
 import type { ScrubPaceOptions } from './engine/scrub-pace.js';
 import { unitBytes, type UnitBytesOptions } from './engine/unit-bytes.js';
 import { FreeUnits } from './engine/unit-transactions.js';
-import { UnitWriter, type Pull } from './engine/unit-writer.js';
+import { UnitWriter } from './engine/unit-writer.js';
 import { ExtentStoreError } from './extent-store-error.js';
 import { KEY_MAX_BYTES, missing } from './tree/b-tree.js';
 import type { Transaction } from './engine/transaction.js';
 import { checkUnitHeader, checkUnitKey, type UnitHeader, type UnitKey } from './unit-header.js';
-import { pullExactly } from './unit-pull.js';
+import { pullExactly, type Pull } from './unit-pull.js';
 import { RecentUnits } from './units/recent-units.js';
 import { decodeUnit, unitKeyBytes } from './units/unit-record.codec.js';
 
@@ -59,10 +60,12 @@ export interface FreeAuthority {
   readonly sequence: bigint;
 }
 
-export interface StoredUnit {
+/**
+ * The whole unit, or the range asked for cut at the unit's end. Its bytes are lent: nobody may look at them once they are
+ * released. `ownBytes` is for who cannot tell when that will be.
+ */
+export interface StoredUnit extends LentBytes {
   readonly header: UnitHeader;
-  /** The whole unit, or the range asked for cut at the unit's end. */
-  readonly bytes: Buffer;
 }
 
 export interface ByteRange {
@@ -190,7 +193,7 @@ export class ExtentStore {
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
       throw new RangeError(`range ${range.offset}+${range.length}`);
     const recent = this.recent.get(chunkId, unitIndex);
-    if (recent !== undefined) return { header: recent.header, bytes: partOf(recent.bytes, range) };
+    if (recent !== undefined) return { header: recent.header, ...notLent(partOf(recent.bytes, range)) };
     const key = { chunkId, unitIndex };
     checkUnitKey(key);
     const { moment } = this.recent;
@@ -286,7 +289,7 @@ export class ExtentStore {
   scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const verify = async (unit: UnitHeader): Promise<boolean> => {
       try {
-        await this.readVerified(unitKeyBytes(unit), { tail: 'verify-tail' });
+        (await this.readVerified(unitKeyBytes(unit), { tail: 'verify-tail' }))?.release();
         return true;
       } catch (error) {
         if (error instanceof ExtentStoreError && error.code === 'UnitDamaged') return false;
@@ -349,8 +352,8 @@ export class ExtentStore {
     for (let tries = 0; tries < READ_TRIES; tries += 1) {
       const header = await this.parts.table.get(key);
       if (header === undefined) return undefined;
-      const bytes = await unitBytes(this.parts, key, header, options);
-      if (bytes !== undefined) return { header, bytes };
+      const found = await unitBytes(this.parts, key, header, options);
+      if (found !== undefined) return { header, ...found };
       // Freed while it was read: its blocks may hold another unit by now.
     }
     throw this.damaged(key);
@@ -375,8 +378,12 @@ export class ExtentStore {
       this.recent.remove(header.chunkId);
       return 'rewritten';
     }
-    if (!stored.equals(Buffer.concat(await pullExactly(pull, header.unitSizeBytes)))) throw this.exists(key);
-    return 'unchanged';
+    try {
+      if (stored.bytes.equals(Buffer.concat(await pullExactly(pull, header.unitSizeBytes)))) return 'unchanged';
+      throw this.exists(key);
+    } finally {
+      stored.release();
+    }
   }
 
   private refuseLate(deadline: Deadline): void {

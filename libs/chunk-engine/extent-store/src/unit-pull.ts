@@ -1,17 +1,74 @@
+import { BLOCK_BYTES, isPageAligned } from '@holdfast/stdx';
+import { PAST_CACHE_MIN_BYTES, unitMemory, type LentBytes } from './device/unit-memory.js';
 import { ExtentStoreError } from './extent-store-error.js';
+import { roundUp } from './format/device-layout.js';
+
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
+
+export type Pull = () => AsyncIterable<Buffer>;
 
 /**
  * All bytes of a transfer, as the buffers that came; they must not change until the unit is durable.
  * @throws ExtentStoreError ShortTransfer unless exactly `sizeBytes` come
  */
-export async function pullExactly(pull: () => AsyncIterable<Buffer>, sizeBytes: number): Promise<Buffer[]> {
+export async function pullExactly(pull: Pull, sizeBytes: number): Promise<Buffer[]> {
   const buffers: Buffer[] = [];
+  await pullEach(pull, sizeBytes, (buffer) => buffers.push(buffer));
+  return buffers;
+}
+
+/** Bytes of a unit in whole blocks, zeros behind the last byte. */
+export interface PulledBlocks {
+  readonly buffers: readonly Buffer[];
+  /** Nothing is written from them any more. */
+  release(): void;
+}
+
+/**
+ * As `pullExactly`; what is large enough to be written past the page cache, in memory that allows it. Bytes that lie in such
+ * memory already stay where they are; others are copied as they come, and their own memory is free at once.
+ */
+export async function pullBlocks(pull: Pull, sizeBytes: number): Promise<PulledBlocks> {
+  if (sizeBytes < PAST_CACHE_MIN_BYTES) {
+    const buffers = await pullExactly(pull, sizeBytes);
+    return { buffers: [...buffers, ZEROS.subarray(0, roundUp(sizeBytes) - sizeBytes)], release: () => undefined };
+  }
+  const wholeBytes = sizeBytes - (sizeBytes % BLOCK_BYTES);
+  let memory: LentBytes | undefined;
+  let whole: Buffer | undefined;
+  let at = 0;
+  try {
+    await pullEach(pull, sizeBytes, (buffer) => {
+      if (buffer.length === sizeBytes && isPageAligned(buffer.subarray(0, wholeBytes))) {
+        whole = buffer;
+        return;
+      }
+      memory ??= unitMemory.lend(roundUp(sizeBytes));
+      at += buffer.copy(memory.bytes, at);
+    });
+  } catch (error) {
+    memory?.release();
+    throw error;
+  }
+  if (whole === undefined) {
+    memory ??= unitMemory.lend(roundUp(sizeBytes));
+    memory.bytes.fill(0, sizeBytes, roundUp(sizeBytes));
+    return { buffers: [memory.bytes.subarray(0, roundUp(sizeBytes))], release: memory.release };
+  }
+  if (wholeBytes === sizeBytes) return { buffers: [whole], release: () => undefined };
+  const last = unitMemory.lend(BLOCK_BYTES);
+  whole.copy(last.bytes, 0, wholeBytes);
+  last.bytes.fill(0, sizeBytes - wholeBytes, BLOCK_BYTES);
+  return { buffers: [whole.subarray(0, wholeBytes), last.bytes.subarray(0, BLOCK_BYTES)], release: last.release };
+}
+
+async function pullEach(pull: Pull, sizeBytes: number, take: (buffer: Buffer) => void): Promise<void> {
   let pulledBytes = 0;
   try {
     for await (const buffer of pull()) {
       pulledBytes += buffer.length;
       if (pulledBytes > sizeBytes) break;
-      buffers.push(buffer);
+      take(buffer);
     }
   } catch (cause) {
     if (cause instanceof ExtentStoreError) throw cause;
@@ -19,9 +76,7 @@ export async function pullExactly(pull: () => AsyncIterable<Buffer>, sizeBytes: 
       cause,
     });
   }
-  if (pulledBytes !== sizeBytes) {
-    const came = pulledBytes > sizeBytes ? 'more' : `${pulledBytes}`;
-    throw new ExtentStoreError('ShortTransfer', `the transfer gave ${came} instead of ${sizeBytes} bytes`);
-  }
-  return buffers;
+  if (pulledBytes === sizeBytes) return;
+  const came = pulledBytes > sizeBytes ? 'more' : `${pulledBytes}`;
+  throw new ExtentStoreError('ShortTransfer', `the transfer gave ${came} instead of ${sizeBytes} bytes`);
 }

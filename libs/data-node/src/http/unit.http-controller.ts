@@ -80,7 +80,7 @@ export class UnitHttpController {
     try {
       const readCall: UnitReadCall = { ...call, copy };
       const position = { chunkId: match[2], unitIndex: Number(match[3]) };
-      const found = await this.units.read(readCall, here(match[1]), position, query.count('offset'), lengthBytes);
+      const found = await this.units.lend(readCall, here(match[1]), position, query.count('offset'), lengthBytes);
       if (found === undefined) {
         response.writeHead(204, { [UNIT_HEADER_FIELD]: 'absent' }).end();
         return;
@@ -92,6 +92,8 @@ export class UnitHttpController {
       });
       response.end(found.bytes);
       if (counted > 0) await whenSent(response);
+      // What a caller that left did not take may still stand in a queue: its memory is left to the garbage collector.
+      if (response.writableFinished) found.release();
     } finally {
       if (counted > 0) this.readBuffers.give(counted);
     }

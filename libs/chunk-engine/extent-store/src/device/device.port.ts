@@ -3,11 +3,24 @@
 /** What a read or write is for; counted by the simulated device, so that tests can hold the order of writes. */
 export type BlockKind = 'superblock' | 'log' | 'page' | 'data';
 
+/**
+ * How bytes go: through the page cache of the kernel, or past it, straight between the device and the memory given. Past it
+ * only where positions and memory are whole pages (`isPageAligned` of stdx) and the file system can; else through it. Both
+ * see the same bytes.
+ */
+export type IoPath = 'through-cache' | 'past-cache';
+
 export abstract class DeviceFile {
-  /** Fills `target` from `position`; resolves to the bytes read, fewer only at the end of the device. */
-  abstract read(target: Uint8Array, position: number, kind: BlockKind): Promise<number>;
-  /** Writes all buffers one after the other from `position`. The bytes are durable only after `flush`. */
-  abstract write(buffers: readonly Uint8Array[], position: number, kind: BlockKind): Promise<void>;
+  /**
+   * Fills `target` from `position`; resolves to the bytes read, fewer only at the end of the device. By default through the
+   * cache.
+   */
+  abstract read(target: Uint8Array, position: number, kind: BlockKind, path?: IoPath): Promise<number>;
+  /**
+   * Writes all buffers one after the other from `position`. The bytes are durable only after `flush`, whichever way they
+   * went; by default through the cache.
+   */
+  abstract write(buffers: readonly Uint8Array[], position: number, kind: BlockKind, path?: IoPath): Promise<void>;
   /**
    * Writes one buffer, whole blocks of 4 KiB from `memory`, which is durable when this resolves. It says nothing about
    * other writes.

@@ -4,7 +4,7 @@ import type * as FileSystem from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { BLOCK_BYTES } from '@holdfast/stdx';
+import { BLOCK_BYTES, pageMemory } from '@holdfast/stdx';
 import type { DeviceFile } from './device.port.js';
 
 const real = await import('node:fs');
@@ -31,7 +31,8 @@ jest.unstable_mockModule('node:fs', () => ({
   }) as typeof FileSystem.open,
   writev: ((descriptor: number, buffers: readonly Uint8Array[], position: number, done: FileSystem.NoParamCallback) => {
     const isDirect = ((flagsOf.get(descriptor) ?? 0) & (O_DIRECT | O_DSYNC)) === (O_DIRECT | O_DSYNC);
-    calls.push(isDirect ? 'write durably' : 'write');
+    const isPastCache = ((flagsOf.get(descriptor) ?? 0) & O_DIRECT) !== 0;
+    calls.push(isDirect ? 'write durably' : isPastCache ? 'write past the cache' : 'write');
     if (kernel.error !== undefined) return done(failure(kernel.error));
     const taken = Buffer.concat(buffers).subarray(0, kernel.takesBytes);
     real.write(descriptor, taken, 0, taken.length, position, done);
@@ -108,6 +109,40 @@ describe('file device', () => {
         expect(there.equals(bytes)).toBe(true);
       });
     }
+  });
+
+  it('writes past the cache what lies in whole pages, where it was asked to and the file system can', async () => {
+    const memory = Buffer.from(pageMemory(4 * BLOCK_BYTES).buffer, 0, 4 * BLOCK_BYTES).fill(9);
+    const [first, second] = [memory.subarray(0, BLOCK_BYTES), memory.subarray(2 * BLOCK_BYTES)];
+    const cases: [readonly Uint8Array[], number, boolean, string[]][] = [
+      [[first, second], BLOCK_BYTES, true, ['write past the cache']],
+      [[first, second], 100, true, ['write']],
+      [[first, memory.subarray(1, 4097)], 0, true, ['write']],
+      [[first, Buffer.alloc(BLOCK_BYTES, 9)], 0, true, ['write']],
+      [[first, memory.subarray(0, 4095)], 0, true, ['write']],
+      [[first, second], BLOCK_BYTES, false, ['write']],
+    ];
+    for (const [buffers, position, knowsDirect, expectedCalls] of cases) {
+      kernel.knowsDirect = knowsDirect;
+      await withDevice(async (device) => {
+        await device.write(buffers, position, 'data', 'past-cache');
+        expect(calls).toEqual(expectedCalls);
+        await device.write(buffers, position, 'data');
+        expect(calls.at(-1)).toBe('write');
+        const back = device.memory(Buffer.concat(buffers).length);
+        expect(await device.read(back, position, 'data', 'past-cache')).toBe(back.length);
+        expect(back.every((byte) => byte === 9)).toBe(true);
+      });
+    }
+  });
+
+  it('goes on through the cache when a write past it ended within a page', async () => {
+    kernel.takesBytes = 5000;
+    await withDevice(async (device) => {
+      await device.write([device.memory(2 * BLOCK_BYTES).fill(5)], 0, 'data', 'past-cache');
+      expect(calls).toEqual(['write past the cache', 'write']);
+    });
+    expect((await readFile(path)).subarray(0, 2 * BLOCK_BYTES).every((byte) => byte === 5)).toBe(true);
   });
 
   it('seed-2.21: a write is none without a flush, and a flush asks the kernel for one', async () => {

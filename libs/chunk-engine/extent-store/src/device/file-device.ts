@@ -2,9 +2,10 @@
  * The device port over a file or a block device. Node has neither fallocate (the data area of a file stays sparse until
  * it is first written) nor flock (see `claim`).
  *
- * Data and pages go through the page cache of the kernel, from which what was just written is read again. The log is
- * written past it, by one call that returns when the bytes are durable: half the calls of write and flush, and it never
- * waits for data of others. Where the file system below cannot do that, it is write and flush.
+ * Pages and small units go through the page cache of the kernel, from which what was just written is read again; large units
+ * past it, as their readers and writers ask. The log is written past it too, by one call that returns when the bytes are
+ * durable: half the calls of write and flush, and it never waits for data of others. Where the file system below cannot do
+ * that, all goes through the cache, and the log is write and flush.
  */
 import { createServer, type Server } from 'node:net';
 import {
@@ -24,8 +25,8 @@ import {
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { DeviceFile, DevicePort } from './device.port.js';
-import { directMemory } from './direct-memory.js';
+import { BLOCK_BYTES, isPageAligned, pageMemory } from '@holdfast/stdx';
+import { DeviceFile, DevicePort, type BlockKind, type IoPath } from './device.port.js';
 import { ExtentStoreError } from '../extent-store-error.js';
 
 const openFile = promisify(open);
@@ -39,33 +40,40 @@ const VECTOR_MAX = 1024;
 const SECTOR_BYTES = 512;
 
 /** One call of the kernel: may take only the first bytes, and says how many. */
-type WriteCall = (buffers: readonly Uint8Array[], position: number) => number | Promise<number>;
+type WriteCall = (buffers: readonly Uint8Array[], position: number) => Promise<number>;
+
+/** Descriptors of one file. */
+interface Descriptors {
+  readonly cached: number;
+  /** For direct I/O, and for direct writes that are durable when they return; undefined where that does not work. */
+  readonly direct?: number;
+  readonly durable?: number;
+}
 
 class FileDevice extends DeviceFile {
   private readonly underWay = new Set<Promise<unknown>>();
   private closed = false;
+  private readonly descriptor: number;
 
-  /** @param direct descriptor of the same file for direct, synchronous writes, where that works */
-  constructor(
-    private readonly descriptor: number,
-    private readonly direct: number | undefined,
-  ) {
+  constructor(private readonly descriptors: Descriptors) {
     super();
+    this.descriptor = descriptors.cached;
   }
 
-  override read(target: Uint8Array, position: number): Promise<number> {
-    return this.track(() => this.readAll(target, position));
+  override read(target: Uint8Array, position: number, _kind: BlockKind, path?: IoPath): Promise<number> {
+    return this.track(() => this.readAll(target, position, path));
   }
 
   /** Never in the calling thread: the kernel may make a writer of the page cache wait for the disk. */
-  override write(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.track(() => this.writeAll(buffers, position, this.writeOnce));
+  override write(buffers: readonly Uint8Array[], position: number, _kind: BlockKind, path?: IoPath): Promise<void> {
+    const write: WriteCall = (left, at) => this.writeOnce(left, at, path);
+    return this.track(() => this.writeAll(buffers, position, write));
   }
 
-  override writeThrough(bytes: Uint8Array, position: number): Promise<void> {
-    const { direct } = this;
-    if (direct !== undefined) return this.track(() => this.writePart([bytes], position, this.writeTo(direct)));
-    return this.write([bytes], position).then(() => this.flush());
+  override writeThrough(bytes: Uint8Array, position: number, kind: BlockKind): Promise<void> {
+    const { durable } = this.descriptors;
+    if (durable !== undefined) return this.track(() => this.writePart([bytes], position, writeTo(durable)));
+    return this.write([bytes], position, kind).then(() => this.flush());
   }
 
   override flush(): Promise<void> {
@@ -73,7 +81,7 @@ class FileDevice extends DeviceFile {
   }
 
   override memory(sizeBytes: number): Buffer {
-    return directMemory(sizeBytes);
+    return Buffer.from(pageMemory(sizeBytes).buffer, 0, sizeBytes);
   }
 
   override sizeBytes(): Promise<number> {
@@ -95,8 +103,8 @@ class FileDevice extends DeviceFile {
     if (this.closed) return;
     this.closed = true;
     await Promise.allSettled(this.underWay);
-    await closeFile(this.descriptor);
-    if (this.direct !== undefined) await closeFile(this.direct);
+    const { cached, direct, durable } = this.descriptors;
+    for (const descriptor of [cached, direct, durable]) if (descriptor !== undefined) await closeFile(descriptor);
   }
 
   /** The descriptor is closed only when no call uses it: its number may belong to another file a moment later. */
@@ -111,10 +119,10 @@ class FileDevice extends DeviceFile {
     }
   }
 
-  private async readAll(target: Uint8Array, position: number): Promise<number> {
+  private async readAll(target: Uint8Array, position: number, path?: IoPath): Promise<number> {
     let done = 0;
     while (done < target.length) {
-      const sizeBytes = await this.readOnce(target, done, position + done);
+      const sizeBytes = await this.readOnce(target.subarray(done), position + done, path);
       if (sizeBytes === 0) break;
       done += sizeBytes;
     }
@@ -129,9 +137,10 @@ class FileDevice extends DeviceFile {
     }
   }
 
-  private readOnce(target: Uint8Array, offset: number, position: number): Promise<number> {
+  private readOnce(target: Uint8Array, position: number, path?: IoPath): Promise<number> {
+    const descriptor = this.descriptorFor([target], position, path);
     return new Promise((resolve, reject) => {
-      read(this.descriptor, target, offset, target.length - offset, position, (error, sizeBytes) => {
+      read(descriptor, target, 0, target.length, position, (error, sizeBytes) => {
         if (error) reject(error);
         else resolve(sizeBytes);
       });
@@ -149,17 +158,26 @@ class FileDevice extends DeviceFile {
     }
   }
 
-  private readonly writeOnce: WriteCall = (buffers, position) => this.writeTo(this.descriptor)(buffers, position);
-
-  private writeTo(descriptor: number): WriteCall {
-    return (buffers, position) =>
-      new Promise((resolve, reject) => {
-        writev(descriptor, buffers as Uint8Array[], position, (error, sizeBytes) => {
-          if (error) reject(error);
-          else resolve(sizeBytes);
-        });
-      });
+  private writeOnce(buffers: readonly Uint8Array[], position: number, path?: IoPath): Promise<number> {
+    return writeTo(this.descriptorFor(buffers, position, path))(buffers, position);
   }
+
+  /** What is left of a call that was cut short may be aligned no more. */
+  private descriptorFor(buffers: readonly Uint8Array[], position: number, path?: IoPath): number {
+    const { cached, direct } = this.descriptors;
+    if (path !== 'past-cache' || direct === undefined || position % BLOCK_BYTES !== 0) return cached;
+    return buffers.every(isPageAligned) ? direct : cached;
+  }
+}
+
+function writeTo(descriptor: number) {
+  return (buffers: readonly Uint8Array[], position: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      writev(descriptor, buffers as Uint8Array[], position, (error, sizeBytes) => {
+        if (error) reject(error);
+        else resolve(sizeBytes);
+      });
+    });
 }
 
 /** What is left after a write that took only the first `sizeBytes`. */
@@ -179,15 +197,18 @@ function dropBytes(buffers: readonly Uint8Array[], sizeBytes: number): Uint8Arra
 export class FileDevicePort extends DevicePort {
   override async open(path: string, { readOnly = false } = {}): Promise<DeviceFile> {
     await checkKind(path);
-    const descriptor = await openFile(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
-    return new FileDevice(descriptor, readOnly ? undefined : await openDirect(path));
+    const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+    const cached = await openFile(path, access);
+    const direct = await openDirect(path, access);
+    if (readOnly) return new FileDevice({ cached, direct });
+    return new FileDevice({ cached, direct, durable: await openDirect(path, access | constants.O_DSYNC) });
   }
 
   override async create(path: string): Promise<DeviceFile> {
     await checkKind(path);
     const descriptor = await openFile(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     syncFolder(dirname(path));
-    return new FileDevice(descriptor, undefined);
+    return new FileDevice({ cached: descriptor });
   }
 
   /** Holds an abstract socket named by the device id: the kernel gives it back when the process ends, however it ends. */
@@ -235,13 +256,11 @@ async function checkKind(path: string): Promise<void> {
 }
 
 /** Undefined where the file system knows no direct I/O. */
-async function openDirect(path: string): Promise<number | undefined> {
-  return openFile(path, constants.O_RDWR | constants.O_DIRECT | constants.O_DSYNC).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EINVAL' || error.code === 'EOPNOTSUPP') return undefined;
-      throw error;
-    },
-  );
+async function openDirect(path: string, flags: number): Promise<number | undefined> {
+  return openFile(path, flags | constants.O_DIRECT).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EINVAL' || error.code === 'EOPNOTSUPP') return undefined;
+    throw error;
+  });
 }
 
 /** The kernel's own number: Node cannot ask a block device for its size. */

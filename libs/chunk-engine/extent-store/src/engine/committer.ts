@@ -256,9 +256,9 @@ export class Committer {
     const { meta, data } = this.parts.files;
     if (!namesData) return meta.writeThrough(bytes, position, 'log');
     if (meta === data) {
-      // Either may come first: recovery checks the blocks of what is not known to be flushed.
-      await Promise.all([meta.writeThrough(bytes, position, 'log'), meta.flush()]);
-      return undefined;
+      // One flush for both. Either may come first: recovery checks the blocks of what is not known to be flushed.
+      await meta.write([bytes], position, 'log', 'past-cache');
+      return meta.flush();
     }
     await data.flush();
     return meta.writeThrough(bytes, position, 'log');

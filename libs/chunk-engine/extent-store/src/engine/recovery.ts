@@ -145,7 +145,9 @@ async function verifies(record: LogRecord, payload: Buffer, data: DeviceFile, la
   const { header, extents } = record;
   const { unitSizeBytes } = header;
   const unit = { key: unitKeyBytes(header), unitSizeBytes, extents };
-  return (await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, 'verify-tail')) !== undefined;
+  const found = await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, 'verify-tail');
+  found?.release();
+  return found !== undefined;
 }
 
 /** Extents that became free with the checkpoint go to the others; resolves to the pages of the tree that held them. */

@@ -1,4 +1,5 @@
 /** The bytes of a recorded unit, wherever they lie now: in the mirror of the log, or in data blocks. */
+import { notLent, type LentBytes } from '../device/unit-memory.js';
 import type { UnitHeader } from '../unit-header.js';
 import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
 import { isZeroTail, readUnit, type TailRule } from '../units/unit-reader.js';
@@ -10,13 +11,13 @@ export interface UnitBytesOptions {
   readonly tail?: TailRule;
 }
 
-/** Verified bytes of the unit or of a range; undefined when they cannot be read or do not verify. */
+/** Verified bytes of the unit or of a range, lent until they are released; undefined when they cannot be read or do not verify. */
 export async function unitBytes(
   { small, table, files, layout }: DeviceParts,
   key: Buffer,
   { unitSizeBytes }: UnitHeader,
   { range, tail }: UnitBytesOptions = {},
-): Promise<Buffer | undefined> {
+): Promise<LentBytes | undefined> {
   const from = Math.min(range?.offset ?? 0, unitSizeBytes);
   const to = Math.min(unitSizeBytes, from + (range?.length ?? unitSizeBytes));
   const inLog = small.bytes(key);
@@ -25,7 +26,7 @@ export async function unitBytes(
     const whole = blocks.subarray(0, unitSizeBytes);
     if (pieceChecksum(unitSeed(key), 0, whole) !== checksum) return undefined;
     if (tail === 'verify-tail' && !isZeroTail(blocks.subarray(unitSizeBytes))) return undefined;
-    return whole.subarray(from, to);
+    return notLent(whole.subarray(from, to));
   }
   const extents = await table.extmap.retry(() => table.extents(key));
   return readUnit(files.data, layout, { key, unitSizeBytes, extents }, { from, to }, tail);

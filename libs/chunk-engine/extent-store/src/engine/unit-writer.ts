@@ -5,17 +5,14 @@ import { blockPosition, blocksFor, type Extent } from '../format/device-layout.j
 import { groupBytes } from '../log/log-group.js';
 import { SMALL_UNIT_RECORD_BYTES, unitRecordBytes } from '../log/log-record.codec.js';
 import type { UnitHeader } from '../unit-header.js';
-import { pullExactly } from '../unit-pull.js';
+import { PAST_CACHE_MIN_BYTES } from '../device/unit-memory.js';
+import { pullBlocks, pullExactly, type Pull } from '../unit-pull.js';
 import { unitKeyBytes, type MappedExtent } from '../units/unit-record.codec.js';
 import { checksumsOf, piecesOf, rangesOf } from '../units/unit-checksums.js';
 import type { Committer } from './committer.js';
 import type { DeviceHealth, DeviceParts } from './device-state.js';
 import { isNoSpace } from './no-space.js';
 import { PutSmallUnit, PutUnit } from './unit-transactions.js';
-
-export type Pull = () => AsyncIterable<Buffer>;
-
-const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 export class UnitWriter {
   constructor(
@@ -97,10 +94,7 @@ export class UnitWriter {
       const found = await space.claim(blocksFor(unitSizeBytes), layout.extentsMax);
       if (found === undefined) throw this.health.fullError();
       claimed = found;
-      const bytes = await pullExactly(pull, unitSizeBytes);
-      if (deadline.passed) throw new ExtentStoreError('LateWrite', `${this.parts.path}: the deadline has passed`);
-      const extents = mapped(header, bytes, claimed);
-      await this.writeBlocks(extents, bytes);
+      const extents = await this.pullAndWrite(header, pull, deadline, claimed);
       const transaction = new PutUnit(this.parts, header, extents, claimed, deadline);
       log.unreserve(logBytes - transaction.logBytes);
       reservedBytes = 0;
@@ -110,6 +104,27 @@ export class UnitWriter {
       if (reservedBytes > 0) log.unreserve(reservedBytes);
       if (!this.health.dead) await space.abandon(claimed);
       throw error;
+    }
+  }
+
+  /** Resolves when the bytes are written; the processor sums them while the device takes them. */
+  private async pullAndWrite(
+    header: UnitHeader,
+    pull: Pull,
+    deadline: Deadline,
+    extents: readonly Extent[],
+  ): Promise<MappedExtent[]> {
+    const { buffers, release } = await pullBlocks(pull, header.unitSizeBytes);
+    try {
+      if (deadline.passed) throw new ExtentStoreError('LateWrite', `${this.parts.path}: the deadline has passed`);
+      const written = this.writeBlocks(extents, buffers, header.unitSizeBytes);
+      try {
+        return mapped(header, buffers, extents);
+      } finally {
+        await written;
+      }
+    } finally {
+      release();
     }
   }
 
@@ -124,13 +139,18 @@ export class UnitWriter {
     ];
   }
 
-  private async writeBlocks(extents: readonly MappedExtent[], bytes: readonly Buffer[]): Promise<void> {
+  private async writeBlocks(
+    extents: readonly Extent[],
+    bytes: readonly Buffer[],
+    unitSizeBytes: number,
+  ): Promise<void> {
     const queue = [...bytes];
+    const path = unitSizeBytes >= PAST_CACHE_MIN_BYTES ? 'past-cache' : 'through-cache';
     for (const { start, blocks } of extents) {
       const buffers = takeBlocks(queue, blocks * BLOCK_BYTES);
       this.health.check();
       try {
-        await this.parts.files.data.write(buffers, blockPosition(this.parts.layout, start), 'data');
+        await this.parts.files.data.write(buffers, blockPosition(this.parts.layout, start), 'data', path);
       } catch (cause) {
         if (isNoSpace(cause)) {
           this.health.noteNoSpace();
@@ -152,7 +172,7 @@ function mapped(header: UnitHeader, bytes: readonly Buffer[], extents: readonly 
   }));
 }
 
-/** The first `sizeBytes` of the queue, which loses them; zeros at its end, less than a block: whole blocks are written. */
+/** The first `sizeBytes` of the queue, which loses them. */
 function takeBlocks(queue: Buffer[], sizeBytes: number): Buffer[] {
   const taken: Buffer[] = [];
   let left = sizeBytes;
@@ -168,7 +188,6 @@ function takeBlocks(queue: Buffer[], sizeBytes: number): Buffer[] {
       queue.shift();
     }
   }
-  assert(left < BLOCK_BYTES, 'Extents are no larger than their unit', { left });
-  if (left > 0) taken.push(ZEROS.subarray(0, left));
+  assert(left === 0, 'Extents are no larger than the blocks of their unit', { left });
   return taken;
 }

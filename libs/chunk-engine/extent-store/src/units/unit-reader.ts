@@ -1,6 +1,7 @@
 /** Reads the bytes of units from data blocks and verifies them. */
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
+import { PAST_CACHE_MIN_BYTES, notLent, unitMemory, type LentBytes } from '../device/unit-memory.js';
 import { blockPosition, roundUp, type DeviceLayout } from '../format/device-layout.js';
 import { piecesOf, pieceChecksum, unitSeed, type PieceRange } from './unit-checksums.js';
 import type { MappedExtent } from './unit-record.codec.js';
@@ -23,7 +24,8 @@ interface StoredPiece extends PieceRange {
 
 /**
  * Bytes [from, to) of a unit of `unitSizeBytes`; the whole pieces that they touch are read and verified. Undefined when they
- * do not verify or cannot be read. With `verify-tail` so are the zeros behind the unit when it is read to its end.
+ * do not verify or cannot be read. With `verify-tail` so are the zeros behind the unit when it is read to its end. The bytes
+ * are lent: valid until they are released.
  */
 export async function readUnit(
   data: DeviceFile,
@@ -31,9 +33,9 @@ export async function readUnit(
   unit: { readonly key: Buffer; readonly unitSizeBytes: number; readonly extents: readonly MappedExtent[] },
   { from, to }: PieceRange,
   tailRule: TailRule = 'ignore-tail',
-): Promise<Buffer | undefined> {
+): Promise<LentBytes | undefined> {
   assert(from >= 0 && from <= to && to <= unit.unitSizeBytes, 'A range lies in its unit', { from, to });
-  if (from === to) return Buffer.alloc(0);
+  if (from === to) return notLent(Buffer.alloc(0));
   const pieces = storedPieces(layout, unit.extents, unit.unitSizeBytes).filter(
     (piece) => piece.to > from && piece.from < to,
   );
@@ -41,22 +43,40 @@ export async function readUnit(
   if (!covers(pieces, { from, to })) return undefined;
   const start = pieces[0].from;
   const end = pieces.at(-1)?.to ?? to;
-  const readEnd = tailRule === 'verify-tail' && end === unit.unitSizeBytes ? roundUp(end) : end;
-  const bytes = Buffer.allocUnsafeSlow(readEnd - start);
-  for (const run of runsOf(pieces)) {
-    // The last block of the unit is read whole with the piece that ends in it.
-    if (run.to === end) run.to = readEnd;
-    const target = bytes.subarray(run.from - start, run.to - start);
-    const sizeBytes = await data.read(target, run.position, 'data').catch(() => 0);
-    if (sizeBytes !== target.length) return undefined;
-  }
+  const tailEnd = tailRule === 'verify-tail' && end === unit.unitSizeBytes ? roundUp(end) : end;
+  const memory = memoryFor(tailEnd - start);
+  const isRead = await readRuns(data, memory.bytes, { start, end: tailEnd }, runsOf(pieces));
   const seed = unitSeed(unit.key);
-  for (const piece of pieces) {
-    const part = bytes.subarray(piece.from - start, piece.to - start);
-    if (pieceChecksum(seed, piece.from, part) !== piece.checksum) return undefined;
+  const verifies = ({ from: first, to: last, checksum }: StoredPiece): boolean =>
+    pieceChecksum(seed, first, memory.bytes.subarray(first - start, last - start)) === checksum;
+  if (isRead && pieces.every(verifies) && isZeroTail(memory.bytes.subarray(end - start, tailEnd - start)))
+    return { bytes: memory.bytes.subarray(from - start, to - start), release: memory.release };
+  memory.release();
+  return undefined;
+}
+
+function memoryFor(sizeBytes: number): LentBytes {
+  if (sizeBytes >= PAST_CACHE_MIN_BYTES) return unitMemory.lend(sizeBytes);
+  return notLent(Buffer.allocUnsafeSlow(sizeBytes));
+}
+
+/** Fills the memory with bytes [start, end) of the unit; the last of the runs may end before `end`, in the same block. */
+async function readRuns(
+  data: DeviceFile,
+  memory: Buffer,
+  { start, end }: { readonly start: number; readonly end: number },
+  runs: readonly { readonly from: number; readonly to: number; readonly position: number }[],
+): Promise<boolean> {
+  const path = end - start >= PAST_CACHE_MIN_BYTES ? 'past-cache' : 'through-cache';
+  for (const [index, { from, to, position }] of runs.entries()) {
+    const wantedTo = index === runs.length - 1 ? end : to;
+    // Past the cache whole blocks are read: there is room for them, on the device and in the memory.
+    const readTo = path === 'past-cache' ? roundUp(wantedTo) : wantedTo;
+    const target = memory.subarray(from - start, readTo - start);
+    const sizeBytes = await data.read(target, position, 'data', path).catch(() => 0);
+    if (sizeBytes !== target.length) return false;
   }
-  if (!isZeroTail(bytes.subarray(end - start))) return undefined;
-  return bytes.subarray(from - start, to - start);
+  return true;
 }
 
 function covers(pieces: readonly PieceRange[], { from, to }: PieceRange): boolean {

@@ -80,14 +80,14 @@ describe('unit table', () => {
     const device = new SimulatedDevice(image);
     const read = (extents: readonly MappedExtent[], from = 0, to = bytes.length) =>
       readUnit(device, layout, { key, unitSizeBytes: bytes.length, extents }, { from, to });
-    expect((await read(EXTENTS))?.equals(bytes)).toBe(true);
+    expect((await read(EXTENTS))?.bytes.equals(bytes)).toBe(true);
     for (const lost of EXTENTS) {
       const rest = EXTENTS.filter((extent) => extent !== lost);
       expect(await read(rest)).toBeUndefined();
       expect(await read(rest, lost.offset, lost.offset + 1)).toBeUndefined();
     }
     expect(await read([])).toBeUndefined();
-    expect((await read(EXTENTS, 5000, 9000))?.equals(bytes.subarray(5000, 9000))).toBe(true);
+    expect((await read(EXTENTS, 5000, 9000))?.bytes.equals(bytes.subarray(5000, 9000))).toBe(true);
   });
 
   it('seed-2.15: a unit that is recorded again gives its old extents back, and only those', () => {
