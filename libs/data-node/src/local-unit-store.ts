@@ -15,7 +15,7 @@ import {
   type UnitReadCall,
   type UnitReceipt,
 } from '@holdfast/contracts';
-import { ExtentStoreError, type ExtentStore, ownBytes, type StoredUnit } from '@holdfast/extent-store';
+import { ExtentStoreError, type ExtentStore, type StoredUnit } from '@holdfast/extent-store';
 import { ByteBudget } from '@holdfast/service-host';
 import { EpochFence } from './epoch-fence.js';
 
@@ -97,8 +97,7 @@ export class LocalUnitStore extends UnitStore {
     offset: number,
     length: number,
   ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined> {
-    const found = await this.lend(call, device, unit, offset, length);
-    return found === undefined ? undefined : { header: found.header, bytes: ownBytes(found) };
+    return this.readUnit(call, device, unit, { offset, length }, { own: true });
   }
 
   /** As `read`; the bytes are valid until the caller releases them, which it does once nobody looks at them any more. */
@@ -109,9 +108,19 @@ export class LocalUnitStore extends UnitStore {
     offset: number,
     length: number,
   ): Promise<StoredUnit | undefined> {
+    return this.readUnit(call, device, unit, { offset, length }, { own: false });
+  }
+
+  private async readUnit(
+    call: UnitReadCall,
+    device: DeviceLocation,
+    unit: UnitPosition,
+    range: { readonly offset: number; readonly length: number },
+    memory: { readonly own: boolean },
+  ): Promise<StoredUnit | undefined> {
     const owned = this.owned(device.deviceId);
     try {
-      const found = await owned.store.read(unit.chunkId, unit.unitIndex, { offset, length });
+      const found = await owned.store.read(unit.chunkId, unit.unitIndex, range, memory);
       if (call.flow === 'object-download') this.trace.step(call, call.copy === 'secondary' ? 11 : 9, device.deviceId);
       return found;
     } catch (error) {

@@ -100,7 +100,7 @@ export class DeviceInspection {
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const parts = await this.parts();
     const verify = async (unit: UnitHeader): Promise<boolean> => {
-      const found = await unitBytes(parts, unitKeyBytes(unit), unit, { tail: 'verify-tail' });
+      const found = await unitBytes(parts, unitKeyBytes(unit), unit, { purpose: 'verify' });
       found?.release();
       return found !== undefined;
     };

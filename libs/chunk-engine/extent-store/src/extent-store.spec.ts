@@ -351,6 +351,7 @@ describe('a device that fails', () => {
     const { device, store } = await openImage(await formattedImage(), {
       fault: (_call, at) => (armed.on && matches(device, at) ? kind : undefined),
       clock,
+      storeTurn: () => delay(1),
     });
     await put(store, 1, 5000);
     return { device, store, armed, clock };
@@ -400,5 +401,42 @@ describe('a device that fails', () => {
     clock.advance(1001);
     expect(store.status().state).toBe('live');
     expect(await put(store, 2, 5000)).toBe('written');
+  });
+
+  it('seed-2.13: a checkpoint without room for its pages waits for it; what was written is read and freed meanwhile', async () => {
+    const inPages = (device: SimulatedDevice): boolean => device.writes.at(-1)?.kind === 'page';
+    const { device, store, armed, clock } = await failing('ENOSPC', (of, at) => at === 'write' && inPages(of));
+    armed.on = true;
+    let ended = false;
+    const checkpoint = store.checkpoint().then(() => (ended = true));
+    const tried = device.calls;
+    await delay(20);
+    expect([ended, device.calls > tried]).toEqual([false, true]);
+    await expect(put(store, 3, 300_000)).rejects.toMatchObject({ code: 'DeviceFull' });
+    expect(store.status().state).toBe('full');
+    await expectUnit(store, 1, 5000);
+    expect(await store.free([unitOf(1)], authority(1n))).toBe(1);
+    armed.on = false;
+    await checkpoint;
+    clock.advance(1001);
+    expect(await put(store, 2, 5000)).toBe('written');
+    await store.close();
+    const { store: again } = await open(device.image);
+    expect((await again.list({ limit: 10 })).map(({ chunkId }) => chunkId)).toEqual([unitOf(2).chunkId]);
+    expect((await again.check()).problems).toEqual([]);
+  });
+
+  it('seed-2.13: a store that is closed while it waits for room has lost nothing', async () => {
+    const inPages = (device: SimulatedDevice): boolean => device.writes.at(-1)?.kind === 'page';
+    const { device, store, armed } = await failing('ENOSPC', (of, at) => at === 'write' && inPages(of));
+    armed.on = true;
+    const checkpoint = store.checkpoint();
+    checkpoint.catch(() => undefined);
+    await delay(5);
+    await store.close();
+    await expect(checkpoint).rejects.toMatchObject({ code: 'DeviceDead' });
+    const { store: again } = await open(device.image);
+    await expectUnit(again, 1, 5000);
+    expect((await again.check()).problems).toEqual([]);
   });
 });

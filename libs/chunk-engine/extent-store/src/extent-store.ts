@@ -62,7 +62,7 @@ export interface FreeAuthority {
 
 /**
  * The whole unit, or the range asked for cut at the unit's end. Its bytes are lent: nobody may look at them once they are
- * released. `ownBytes` is for who cannot tell when that will be.
+ * released. Who cannot tell when that will be asks for `own` memory, which goes back to nobody.
  */
 export interface StoredUnit extends LentBytes {
   readonly header: UnitHeader;
@@ -189,7 +189,12 @@ export class ExtentStore {
    * unit is not here. The bytes are not to be changed: other readers may be given the same.
    * @throws ExtentStoreError DeviceDead instead of an absence that may be a free that never became durable; UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
    */
-  async read(chunkId: string, unitIndex: number, range?: ByteRange): Promise<StoredUnit | undefined> {
+  async read(
+    chunkId: string,
+    unitIndex: number,
+    range?: ByteRange,
+    { own = false }: { readonly own?: boolean } = {},
+  ): Promise<StoredUnit | undefined> {
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
       throw new RangeError(`range ${range.offset}+${range.length}`);
     const recent = this.recent.get(chunkId, unitIndex);
@@ -197,7 +202,7 @@ export class ExtentStore {
     const key = { chunkId, unitIndex };
     checkUnitKey(key);
     const { moment } = this.recent;
-    const unit = await this.readVerified(unitKeyBytes(key), { range });
+    const unit = await this.readVerified(unitKeyBytes(key), { range, own });
     if (unit === undefined) this.refuseAbsence();
     else this.recent.add(unit.header, unit.bytes, moment);
     return unit;
@@ -289,7 +294,7 @@ export class ExtentStore {
   scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     const verify = async (unit: UnitHeader): Promise<boolean> => {
       try {
-        (await this.readVerified(unitKeyBytes(unit), { tail: 'verify-tail' }))?.release();
+        (await this.readVerified(unitKeyBytes(unit), { purpose: 'verify' }))?.release();
         return true;
       } catch (error) {
         if (error instanceof ExtentStoreError && error.code === 'UnitDamaged') return false;
@@ -372,7 +377,7 @@ export class ExtentStore {
     deadline: Deadline,
   ): Promise<'rewritten' | 'unchanged'> {
     if (!sameUnit(existing, header)) throw this.exists(key);
-    const stored = await unitBytes(this.parts, key, existing, { tail: 'verify-tail' });
+    const stored = await unitBytes(this.parts, key, existing, { purpose: 'verify' });
     if (stored === undefined) {
       await this.writer.write(key, header, pull, deadline, true);
       this.recent.remove(header.chunkId);

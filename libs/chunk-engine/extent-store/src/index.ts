@@ -1,5 +1,4 @@
 export type { DeviceFile, DevicePort } from './device/device.port.js';
-export { ownBytes } from './device/unit-memory.js';
 export { DeviceInspection, type InspectOptions } from './device-inspection.js';
 export type { Catalogue } from './engine/catalogue.js';
 export type { FormatOptions } from './engine/device-format.js';

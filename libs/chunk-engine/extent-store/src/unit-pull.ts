@@ -1,5 +1,5 @@
 import { BLOCK_BYTES, isPageAligned } from '@holdfast/stdx';
-import { PAST_CACHE_MIN_BYTES, unitMemory, type LentBytes } from './device/unit-memory.js';
+import { LARGE_UNIT_MIN_BYTES, unitMemory, type LentBytes } from './device/unit-memory.js';
 import { ExtentStoreError } from './extent-store-error.js';
 import { roundUp } from './format/device-layout.js';
 
@@ -29,7 +29,7 @@ export interface PulledBlocks {
  * memory already stay where they are; others are copied as they come, and their own memory is free at once.
  */
 export async function pullBlocks(pull: Pull, sizeBytes: number): Promise<PulledBlocks> {
-  if (sizeBytes < PAST_CACHE_MIN_BYTES) {
+  if (sizeBytes < LARGE_UNIT_MIN_BYTES) {
     const buffers = await pullExactly(pull, sizeBytes);
     return { buffers: [...buffers, ZEROS.subarray(0, roundUp(sizeBytes) - sizeBytes)], release: () => undefined };
   }

@@ -5,8 +5,8 @@
  */
 import { KIB, MIB, assert, pageMemory } from '@holdfast/stdx';
 
-/** So much or more goes past the page cache: a copy less, and it would push out what is asked for more often. */
-export const PAST_CACHE_MIN_BYTES = 128 * KIB;
+/** So much or more is written past the page cache, which saves a copy, and read in memory that is lent. */
+export const LARGE_UNIT_MIN_BYTES = 128 * KIB;
 const SLAB_BYTES_MIN = 64 * KIB;
 /** Kept for the next who asks, all sizes together. */
 const IDLE_BYTES_MAX = 16 * MIB;
@@ -20,15 +20,6 @@ export interface LentBytes {
 /** Memory that goes back to nobody. */
 export function notLent(bytes: Buffer): LentBytes {
   return { bytes, release: nothing };
-}
-
-/** Bytes that the caller may keep: those given, or a copy of them when their memory is wanted back. */
-export function ownBytes({ bytes, release }: LentBytes): Buffer {
-  if (release === nothing) return bytes;
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  release();
-  return copy;
 }
 
 function nothing(): void {}

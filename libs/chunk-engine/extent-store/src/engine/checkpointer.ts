@@ -136,8 +136,8 @@ export class Checkpointer {
 
   /** Resolves when nothing is under way. From then on the last group counts as flushed: damage to it is no torn tail. */
   async close(): Promise<void> {
-    const { small, log } = this.parts;
-    small.close();
+    const { small, room, log } = this.parts;
+    room.close();
     await this.underWay;
     await small.idle();
     if (!this.isRenewed || this.health.dead) return;
@@ -228,7 +228,7 @@ export class Checkpointer {
   private async complete({ pages, superblock }: Frozen, waiters: readonly Waiter[]): Promise<void> {
     const { files, log, space } = this.parts;
     try {
-      await this.parts.pages.write(pages);
+      await this.parts.room.wait(() => this.parts.pages.write(pages));
       await files.meta.flush();
       if (files.data !== files.meta) await files.data.flush();
       await this.putSuperblock(superblock);

@@ -9,6 +9,7 @@ import type { PageStore } from '../tree/page-store.js';
 import type { UnitTable } from '../units/unit-table.js';
 import type { Catalogues } from './catalogues.js';
 import type { DataSpace } from './data-space.js';
+import type { RoomBelow } from './room-below.js';
 import type { SmallUnits } from './small-units.js';
 
 /** How long writes are refused after the file system below had no room, before one is tried again. */
@@ -39,6 +40,7 @@ export interface DeviceParts {
   readonly space: DataSpace;
   readonly log: LogSegments;
   readonly small: SmallUnits;
+  readonly room: RoomBelow;
   readonly clock: Clock;
   /** Pages of the last checkpoint that no tree reaches: its root, and the tree of extents that were free beside balloc. */
   readonly heldPages: () => readonly number[];

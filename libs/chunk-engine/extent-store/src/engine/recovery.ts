@@ -26,6 +26,7 @@ import { Checkpointer } from './checkpointer.js';
 import { DeviceHealth, type DeviceParts } from './device-state.js';
 import type { OpenedDevice } from './device-opening.js';
 import { CATALOGUE_NUMBER_MIN, TreeId, decodeRoot, type CheckpointRoot } from './root-page.codec.js';
+import { RoomBelow } from './room-below.js';
 import { SmallUnits } from './small-units.js';
 
 /** Changed pages that may be in memory however small the cache is. */
@@ -75,14 +76,15 @@ export async function recover(opened: OpenedDevice, options: RecoveryOptions): P
   const lastSequence = superblock.firstGroupSequence + groups.length - 1;
   const start = { segment: superblock.firstSegment, generation: superblock.logGeneration, lastSequence };
   const log = new LogSegments(layout, deviceIdBytes, start, mirror);
-  const small = new SmallUnits({ log, space, table, pages, data: files.data, layout, pause: options.pause });
+  const room = new RoomBelow(options.pause);
+  const small = new SmallUnits({ log, space, table, pages, data: files.data, layout, room });
   const catalogues = new Catalogues(pages, tree(TreeId.catalogues), root.nextCatalogue);
   const heldPages = (): readonly number[] => checkpointer.heldPages;
   const trees = { table, freeByOffset, freeByLength, catalogues };
-  const parts = { path, layout, files, pages, ...trees, space, log, small, clock, heldPages };
+  const parts = { path, layout, files, pages, ...trees, space, log, small, room, clock, heldPages };
   const freedPages = await adoptFreed(parts, tree(TreeId.freed), superblock.rootPage === 0);
   const health = new DeviceHealth(path, clock);
-  small.onNoSpace = () => health.noteNoSpace();
+  room.onNoSpace = () => health.noteNoSpace();
   const checkpointer: Checkpointer = new Checkpointer(
     parts,
     health,
@@ -145,7 +147,7 @@ async function verifies(record: LogRecord, payload: Buffer, data: DeviceFile, la
   const { header, extents } = record;
   const { unitSizeBytes } = header;
   const unit = { key: unitKeyBytes(header), unitSizeBytes, extents };
-  const found = await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, 'verify-tail');
+  const found = await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, { purpose: 'verify' });
   found?.release();
   return found !== undefined;
 }

@@ -7,7 +7,7 @@ import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
 import { blockPosition, blocksFor, type DeviceLayout, type Extent } from '../format/device-layout.js';
 import type { LogSegments } from '../log/log-segments.js';
-import { isNoSpace } from './no-space.js';
+import type { RoomBelow } from './room-below.js';
 import { missing, type Missing } from '../tree/b-tree.js';
 import type { PageStore } from '../tree/page-store.js';
 import type { LogUnit, LogUnits } from '../units/log-units.js';
@@ -23,8 +23,7 @@ export interface SmallUnitParts {
   readonly pages: PageStore;
   readonly data: DeviceFile;
   readonly layout: DeviceLayout;
-  /** Resolves after a while. */
-  readonly pause: () => Promise<void>;
+  readonly room: RoomBelow;
 }
 
 /** Trees whose pages a move copies: cob, extmap, and free extents by offset and by length. */
@@ -38,17 +37,9 @@ export class SmallUnits {
   private next: LogUnit = 0;
   private flushed: LogUnit = 0;
   private moving: Promise<void> | undefined;
-  private isClosing = false;
-  /** Called when the file system below has no room. */
-  onNoSpace: () => void = () => undefined;
 
   constructor(private readonly parts: SmallUnitParts) {
     this.units = parts.table.logUnits;
-  }
-
-  /** No more waiting for room. */
-  close(): void {
-    this.isClosing = true;
   }
 
   /** A copy of the unit's blocks; undefined when they do not stand in the log. */
@@ -160,17 +151,9 @@ export class SmallUnits {
     }
   }
 
-  /** Without room in the file system below it waits: the units are durable in the log, and it is told to new ones. */
-  private async write(buffers: readonly Buffer[], position: number): Promise<void> {
-    for (;;) {
-      try {
-        return await this.parts.data.write(buffers, position, 'data');
-      } catch (cause) {
-        if (!isNoSpace(cause) || this.isClosing) throw cause;
-        this.onNoSpace();
-        await this.parts.pause();
-      }
-    }
+  private write(buffers: readonly Buffer[], position: number): Promise<void> {
+    const { room, data } = this.parts;
+    return room.wait(() => data.write(buffers, position, 'data'));
   }
 
   private takeBatch(): LogUnit[] {

@@ -2,13 +2,15 @@
 import { notLent, type LentBytes } from '../device/unit-memory.js';
 import type { UnitHeader } from '../unit-header.js';
 import { pieceChecksum, unitSeed } from '../units/unit-checksums.js';
-import { isZeroTail, readUnit, type TailRule } from '../units/unit-reader.js';
+import { isZeroTail, readUnit, type ReadPurpose } from '../units/unit-reader.js';
 import type { DeviceParts } from './device-state.js';
 
 export interface UnitBytesOptions {
   /** Cut at the unit's end; by default all of it. */
   readonly range?: { readonly offset: number; readonly length: number };
-  readonly tail?: TailRule;
+  readonly purpose?: ReadPurpose;
+  /** Memory that is the reader's to keep. */
+  readonly own?: boolean;
 }
 
 /** Verified bytes of the unit or of a range, lent until they are released; undefined when they cannot be read or do not verify. */
@@ -16,7 +18,7 @@ export async function unitBytes(
   { small, table, files, layout }: DeviceParts,
   key: Buffer,
   { unitSizeBytes }: UnitHeader,
-  { range, tail }: UnitBytesOptions = {},
+  { range, purpose, own }: UnitBytesOptions = {},
 ): Promise<LentBytes | undefined> {
   const from = Math.min(range?.offset ?? 0, unitSizeBytes);
   const to = Math.min(unitSizeBytes, from + (range?.length ?? unitSizeBytes));
@@ -25,9 +27,9 @@ export async function unitBytes(
     const { blocks, checksum } = inLog;
     const whole = blocks.subarray(0, unitSizeBytes);
     if (pieceChecksum(unitSeed(key), 0, whole) !== checksum) return undefined;
-    if (tail === 'verify-tail' && !isZeroTail(blocks.subarray(unitSizeBytes))) return undefined;
+    if (purpose === 'verify' && !isZeroTail(blocks.subarray(unitSizeBytes))) return undefined;
     return notLent(whole.subarray(from, to));
   }
   const extents = await table.extmap.retry(() => table.extents(key));
-  return readUnit(files.data, layout, { key, unitSizeBytes, extents }, { from, to }, tail);
+  return readUnit(files.data, layout, { key, unitSizeBytes, extents }, { from, to }, { purpose, own });
 }

@@ -5,13 +5,13 @@ import { blockPosition, blocksFor, type Extent } from '../format/device-layout.j
 import { groupBytes } from '../log/log-group.js';
 import { SMALL_UNIT_RECORD_BYTES, unitRecordBytes } from '../log/log-record.codec.js';
 import type { UnitHeader } from '../unit-header.js';
-import { PAST_CACHE_MIN_BYTES } from '../device/unit-memory.js';
+import { LARGE_UNIT_MIN_BYTES } from '../device/unit-memory.js';
 import { pullBlocks, pullExactly, type Pull } from '../unit-pull.js';
 import { unitKeyBytes, type MappedExtent } from '../units/unit-record.codec.js';
 import { checksumsOf, piecesOf, rangesOf } from '../units/unit-checksums.js';
 import type { Committer } from './committer.js';
 import type { DeviceHealth, DeviceParts } from './device-state.js';
-import { isNoSpace } from './no-space.js';
+import { isNoSpace } from './room-below.js';
 import { PutSmallUnit, PutUnit } from './unit-transactions.js';
 
 export class UnitWriter {
@@ -145,7 +145,7 @@ export class UnitWriter {
     unitSizeBytes: number,
   ): Promise<void> {
     const queue = [...bytes];
-    const path = unitSizeBytes >= PAST_CACHE_MIN_BYTES ? 'past-cache' : 'through-cache';
+    const path = unitSizeBytes >= LARGE_UNIT_MIN_BYTES ? 'past-cache' : 'through-cache';
     for (const { start, blocks } of extents) {
       const buffers = takeBlocks(queue, blocks * BLOCK_BYTES);
       this.health.check();

@@ -1,13 +1,17 @@
 /** Reads the bytes of units from data blocks and verifies them. */
 import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
-import { PAST_CACHE_MIN_BYTES, notLent, unitMemory, type LentBytes } from '../device/unit-memory.js';
+import { LARGE_UNIT_MIN_BYTES, notLent, unitMemory, type LentBytes } from '../device/unit-memory.js';
 import { blockPosition, roundUp, type DeviceLayout } from '../format/device-layout.js';
 import { piecesOf, pieceChecksum, unitSeed, type PieceRange } from './unit-checksums.js';
 import type { MappedExtent } from './unit-record.codec.js';
 
-/** What lies behind the last byte of a unit in its last block is zero; `verify-tail` holds it to that. */
-export type TailRule = 'ignore-tail' | 'verify-tail';
+/**
+ * What a unit is read for. `serve`: for whoever asked, through the page cache, so that what is asked for often is not read from
+ * the device each time. `verify`: to know what stands on the device itself, past the cache, and the zeros behind the unit in
+ * its last block too.
+ */
+export type ReadPurpose = 'serve' | 'verify';
 
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
@@ -24,15 +28,14 @@ interface StoredPiece extends PieceRange {
 
 /**
  * Bytes [from, to) of a unit of `unitSizeBytes`; the whole pieces that they touch are read and verified. Undefined when they
- * do not verify or cannot be read. With `verify-tail` so are the zeros behind the unit when it is read to its end. The bytes
- * are lent: valid until they are released.
+ * do not verify or cannot be read. The bytes are lent, unless `own` memory is asked for: valid until they are released.
  */
 export async function readUnit(
   data: DeviceFile,
   layout: DeviceLayout,
   unit: { readonly key: Buffer; readonly unitSizeBytes: number; readonly extents: readonly MappedExtent[] },
   { from, to }: PieceRange,
-  tailRule: TailRule = 'ignore-tail',
+  { purpose = 'serve', own = false }: { readonly purpose?: ReadPurpose; readonly own?: boolean } = {},
 ): Promise<LentBytes | undefined> {
   assert(from >= 0 && from <= to && to <= unit.unitSizeBytes, 'A range lies in its unit', { from, to });
   if (from === to) return notLent(Buffer.alloc(0));
@@ -43,9 +46,12 @@ export async function readUnit(
   if (!covers(pieces, { from, to })) return undefined;
   const start = pieces[0].from;
   const end = pieces.at(-1)?.to ?? to;
-  const tailEnd = tailRule === 'verify-tail' && end === unit.unitSizeBytes ? roundUp(end) : end;
-  const memory = memoryFor(tailEnd - start);
-  const isRead = await readRuns(data, memory.bytes, { start, end: tailEnd }, runsOf(pieces));
+  const tailEnd = purpose === 'verify' && end === unit.unitSizeBytes ? roundUp(end) : end;
+  const sizeBytes = tailEnd - start;
+  const isLent = !own && (purpose === 'verify' || sizeBytes >= LARGE_UNIT_MIN_BYTES);
+  const memory = isLent ? unitMemory.lend(sizeBytes) : notLent(Buffer.allocUnsafeSlow(sizeBytes));
+  const isPastCache = purpose === 'verify' && isLent;
+  const isRead = await readRuns(data, memory.bytes, { start, end: tailEnd, isPastCache }, runsOf(pieces));
   const seed = unitSeed(unit.key);
   const verifies = ({ from: first, to: last, checksum }: StoredPiece): boolean =>
     pieceChecksum(seed, first, memory.bytes.subarray(first - start, last - start)) === checksum;
@@ -55,23 +61,18 @@ export async function readUnit(
   return undefined;
 }
 
-function memoryFor(sizeBytes: number): LentBytes {
-  if (sizeBytes >= PAST_CACHE_MIN_BYTES) return unitMemory.lend(sizeBytes);
-  return notLent(Buffer.allocUnsafeSlow(sizeBytes));
-}
-
 /** Fills the memory with bytes [start, end) of the unit; the last of the runs may end before `end`, in the same block. */
 async function readRuns(
   data: DeviceFile,
   memory: Buffer,
-  { start, end }: { readonly start: number; readonly end: number },
+  { start, end, isPastCache }: { readonly start: number; readonly end: number; readonly isPastCache: boolean },
   runs: readonly { readonly from: number; readonly to: number; readonly position: number }[],
 ): Promise<boolean> {
-  const path = end - start >= PAST_CACHE_MIN_BYTES ? 'past-cache' : 'through-cache';
+  const path = isPastCache ? 'past-cache' : 'through-cache';
   for (const [index, { from, to, position }] of runs.entries()) {
     const wantedTo = index === runs.length - 1 ? end : to;
     // Past the cache whole blocks are read: there is room for them, on the device and in the memory.
-    const readTo = path === 'past-cache' ? roundUp(wantedTo) : wantedTo;
+    const readTo = isPastCache ? roundUp(wantedTo) : wantedTo;
     const target = memory.subarray(from - start, readTo - start);
     const sizeBytes = await data.read(target, position, 'data', path).catch(() => 0);
     if (sizeBytes !== target.length) return false;
