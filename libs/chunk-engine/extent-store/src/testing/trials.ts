@@ -195,18 +195,19 @@ async function failOnce(
     (error: { code?: string }) => error.code ?? String(error),
   );
   if (device.calls < failing) return true;
-  // Without room in the file system below for data nothing is lost, and the run may go on.
-  const wasData = kind === 'ENOSPC' && wasDataWrite(device, failing);
+  // Without room in the file system below for blocks or pages nothing is lost, and the run may go on.
+  const mayPass = kind === 'ENOSPC' && wasBlockOrPage(device, failing);
   // Others of the run may still be under way when the first has failed.
-  if (wasData) await store.close();
+  if (mayPass) await store.close();
   else await checkDead(device, store, failing, outcome);
   const { store: again } = await openImage(device.image);
   await ledger.check(again);
   return false;
 }
 
-function wasDataWrite({ events }: SimulatedDevice, call: number): boolean {
-  return events.some((event) => event.type === 'write' && event.call === call && event.kind === 'data');
+function wasBlockOrPage({ events }: SimulatedDevice, call: number): boolean {
+  const kinds = ['data', 'page'];
+  return events.some((event) => event.type === 'write' && event.call === call && kinds.includes(event.kind));
 }
 
 async function checkDead(

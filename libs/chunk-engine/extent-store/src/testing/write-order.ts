@@ -48,7 +48,12 @@ class RecordedRun {
   constructor(events: readonly DeviceEvent[]) {
     const durableAt = new Map<string, number>();
     events.forEach((event, at) => {
-      if (event.type === 'durable') for (const call of event.calls) durableAt.set(`${event.device}/${call}`, at);
+      if (event.type !== 'durable') return;
+      // Flushes that overlap may cover the same write: it is durable with the first of them.
+      for (const call of event.calls) {
+        const name = `${event.device}/${call}`;
+        if (!durableAt.has(name)) durableAt.set(name, at);
+      }
     });
     this.writes = events.flatMap((event, at) =>
       event.type === 'write'
