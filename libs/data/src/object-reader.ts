@@ -52,7 +52,7 @@ export class ObjectReader {
     private readonly trace: TraceLog,
     options: ObjectReaderOptions = {},
   ) {
-    this.memory = new ByteBudget(options.readerBufferBytes ?? 48 * 1024 * 1024);
+    this.memory = new ByteBudget(options.readerBufferBytes ?? 24 * 1024 * 1024);
     this.makeRoom = options.makeRoom;
   }
 

@@ -43,7 +43,7 @@ export class ObjectWriter {
     private readonly trace: TraceLog,
     options: ObjectWriterOptions = {},
   ) {
-    this.pool = new BufferPool(options.writerBufferBytes ?? 48 * 1024 * 1024);
+    this.pool = new BufferPool(options.writerBufferBytes ?? 32 * 1024 * 1024);
     this.pace = new BodyPace(() => this.pool.waiting, options.pace);
   }
 
