@@ -9,7 +9,7 @@ import { KIB, MIB, assert, pageMemory } from '@holdfast/stdx';
 export const LARGE_UNIT_MIN_BYTES = 128 * KIB;
 const SLAB_BYTES_MIN = 64 * KIB;
 /** Kept for the next who asks, all sizes together. */
-const IDLE_BYTES_MAX = 8 * MIB;
+const IDLE_BYTES_MAX = 16 * MIB;
 
 /** Bytes that were read or written, and what gives their memory back: once, when nobody looks at them any more. */
 export interface LentBytes {
