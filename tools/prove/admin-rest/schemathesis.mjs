@@ -21,6 +21,9 @@ const checks = [
   'ignored_auth',
   'negative_data_rejection',
 ];
+/** Of one line of what is reported: bodies are long. */
+const lineShown = 1500;
+const reportShown = 12_000;
 
 const cache = () =>
   process.env.HOLDFAST_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'holdfast');
@@ -54,6 +57,29 @@ export async function installed(log) {
   }
   writeFileSync(whole, '');
   return program;
+}
+
+/**
+ * The text of a configuration: `parameters` are lines of `"path.name" = "value"`. Any 4xx refuses what violates the schema: the
+ * list that schemathesis has by itself lacks 413, which a body gets for its length before anybody reads it. Whether the status
+ * is one that the operation may answer is another check.
+ */
+export const configuration = (parameters = []) =>
+  [
+    '[checks.negative_data_rejection]',
+    'expected-statuses = ["4xx", "5xx"]',
+    ...(parameters.length === 0 ? [] : ['[parameters]', ...parameters]),
+    '',
+  ].join('\n');
+
+/** Of the output of a run: each operation that failed, with what was sent and what was answered. */
+export function failuresIn(output) {
+  const start = output.search(/^=+ (?:FAILURES|ERRORS) =+$/m);
+  const end = output.search(/^=+ SUMMARY =+$/m);
+  const report = output.slice(Math.max(start, 0), end > start ? end : undefined);
+  const cut = (line) => (line.length <= lineShown ? line : `${line.slice(0, lineShown)} … (${line.length} characters)`);
+  const shown = report.split('\n').map(cut).join('\n').trim();
+  return shown.length <= reportShown ? shown : `${shown.slice(0, reportShown)}\n… (${shown.length} characters)`;
 }
 
 /**
