@@ -1,3 +1,4 @@
+import { hasAtMost } from '@holdfast/stdx';
 import { HoldfastError } from './errors.js';
 
 /**
@@ -21,8 +22,9 @@ function plain<T>(expected: string, accepts: (value: unknown) => value is T): Sc
   return { encode: check, decode: check };
 }
 
+/** Of characters, not of units of UTF-16: what a client counts, and what the REST documents. */
 const string = (maxLength = 1 << 20): Schema<string> =>
-  plain(`a string of at most ${maxLength}`, (v): v is string => typeof v === 'string' && v.length <= maxLength);
+  plain(`a string of at most ${maxLength}`, (v): v is string => typeof v === 'string' && hasAtMost(maxLength, v));
 
 const integer = (min = 0, max = Number.MAX_SAFE_INTEGER): Schema<number> =>
   plain(

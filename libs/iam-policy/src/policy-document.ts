@@ -1,9 +1,8 @@
-import { KIB } from '@holdfast/stdx';
+import { KIB, LONE_SURROGATE, parseStrictJson } from '@holdfast/stdx';
 import type { ConditionValue } from './condition-operator.js';
 import { parseOperator, type ConditionElement } from './condition.js';
 import { PolicyError } from './policy-error.js';
 import { parsePrincipal, type PrincipalElement } from './principal-element.js';
-import { LONE_SURROGATE, parseStrictJson } from './strict-json.js';
 
 /**
  * Reads the JSON of a policy in AWS's grammar. What is not understood is refused, never skipped: a condition that is

@@ -399,6 +399,10 @@ describe('the admin REST by its generated client', () => {
       expect(refused.body.detail).toContain(place);
       expect(JSON.stringify(refused.body)).not.toContain(secret);
     }
+    const context = { 'aws:SourceIp': ['192.0.2.1'], 'AWS:SourceIP': ['127.0.0.1'] };
+    const simulation = { action: 's3:GetObject', resource: '*', context };
+    const twice = await asTenant('simulateUser', { userName: 'deputy' }, { body: simulation });
+    expect(twice).toMatchObject({ status: 400, body: { title: 'InvalidArgument' } });
     const unknown = await fetch(`${baseUrl}/admin/v1/accounts?verbose=1`, {
       headers: { authorization: `Bearer ${rootToken}` },
     });
@@ -409,6 +413,30 @@ describe('the admin REST by its generated client', () => {
       { body: { Statement: [] } },
     );
     expect(malformed).toMatchObject({ status: 400, body: { title: 'MalformedPolicy' } });
+  });
+
+  it('XC13: refuses a policy of which it would understand less than its author wrote', async () => {
+    const deny = '"Effect":"Deny","Action":"s3:*","Resource":"*"';
+    for (const statement of [
+      `{${deny},"Effect":"Allow"}`,
+      `{${deny},"__proto__":{}}`,
+      `{${deny},"Condition":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+    ]) {
+      const document = `{"Version":"2012-10-17","Statement":${statement}}`;
+      const base = `${baseUrl}/admin/v1/accounts/${tenant.accountId}`;
+      for (const [method, url, body] of [
+        ['POST', `${base}/policies`, `{"policyName":"less","document":${document}}`],
+        ['PUT', `${base}/users/deputy/policies/less`, document],
+        ['POST', `${baseUrl}/auth/token`, JSON.stringify(tenant.keys).replace('}', `,"sessionPolicy":${document}}`)],
+      ]) {
+        const headers = { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' };
+        expect([url, statement.slice(0, 80), (await fetch(url, { method, headers, body })).status]).toEqual([
+          url,
+          statement.slice(0, 80),
+          400,
+        ]);
+      }
+    }
   });
 
   it('answers a method that a path does not have with 405 and those that it has', async () => {

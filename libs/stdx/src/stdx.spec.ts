@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { assert, InvariantViolation } from './assert.js';
+import { charactersOf, hasAtMost } from './characters.js';
 import { Deadline, ManualClock } from './clock.js';
 
 describe('assert', () => {
@@ -19,5 +20,18 @@ describe('deadline', () => {
     expect([deadline.leftMs(), deadline.passed]).toEqual([40, false]);
     clock.advance(60);
     expect([deadline.leftMs(), deadline.passed]).toEqual([0, true]);
+  });
+});
+
+describe('characters', () => {
+  it('are code points, whatever units they take', () => {
+    expect(['', 'aä', '🎈🎈', 'a🎈', '\ud800'].map(charactersOf)).toEqual([0, 2, 2, 2, 1]);
+    for (const character of ['a', 'ä', '🎈']) {
+      expect([0, 7, 8, 9, 100].map((count) => hasAtMost(8, character.repeat(count)))).toEqual([
+        ...[true, true, true],
+        ...[false, false],
+      ]);
+    }
+    expect([hasAtMost(3, 'aa🎈'), hasAtMost(2, 'aa🎈')]).toEqual([true, false]);
   });
 });

@@ -77,6 +77,17 @@ export function identityAdministrationContract(make: () => Promise<IdentityUnder
       expect(await identity.describeAccounts(call(), { accountIds })).toEqual({ accounts: [made] });
     });
 
+    it('count characters, not units of UTF-16', async () => {
+      const account = (displayName: string) => ({ name: uniqueName('a'), email: '', displayName });
+      const { accountId } = await administration.createAccount(call(), account('🎈'.repeat(256)));
+      await expect(administration.createAccount(call(), account('🎈'.repeat(257)))).rejects.toThrow();
+      const policy = { accountId, policyName: 'p', document: READ };
+      await administration.createPolicy(call(), { ...policy, description: '🎈'.repeat(1000) });
+      const user = { accountId, userName: 'u' };
+      await expect(administration.createUser(call(), { ...user, password: '🎈'.repeat(7) })).rejects.toThrow();
+      await administration.createUser(call(), { ...user, password: '🎈'.repeat(8) });
+    });
+
     it('are deleted when nothing is in them, and never the first', async () => {
       const { accountId } = await administration.createAccount(call(), { name: uniqueName('a'), email: '' });
       const root = { accountId, userName: '' };

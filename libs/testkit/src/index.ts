@@ -8,6 +8,7 @@ export { bodyOf, collect, objectDataContract, type ObjectDataUnderTest } from '.
 export { unitStoreContract, type UnitStoreUnderTest } from './unit-store.contract.js';
 export { RawConnection, type RawAnswer } from './raw-http.js';
 export { oracleAllows, type OraclePolicy, type OracleQuestion } from './policy-oracle.js';
+export { samplesOf, type SchemaSamples } from './schema-samples.js';
 export {
   presignRequest,
   sendRequest,

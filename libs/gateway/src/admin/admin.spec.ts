@@ -66,7 +66,7 @@ describe('POST /auth/token', () => {
   it('XF4: refuses what is no JSON, is too large or is compressed', async () => {
     const post = (type: string, body: string) => http.post('/auth/token').set('Content-Type', type).send(body);
     expect((await post('application/json', '{')).status).toBe(400);
-    expect((await post('text/plain', JSON.stringify({ accessKeyId, secretAccessKey }))).status).toBe(400);
+    expect((await post('text/plain', JSON.stringify({ accessKeyId, secretAccessKey }))).status).toBe(415);
     expect((await post('application/json', JSON.stringify({ accessKeyId: 'x'.repeat(200_000) }))).status).toBe(413);
     const compressed = http.post('/auth/token').set('Content-Type', 'application/json').set('Content-Encoding', 'gzip');
     expect((await compressed.send('{}')).status).toBe(415);
@@ -202,9 +202,33 @@ describe('the store', () => {
     ready = true;
   });
 
-  it('answers 404 as a problem for what is not there', async () => {
-    const { status, headers } = await http.get('/nothing');
-    expect(status).toBe(404);
-    expect(headers['content-type']).toContain('application/problem+json');
+  it.each(['/nothing', '/ADMIN/v1/status', '/admin/v1/Status', '/openapi.json/more'])(
+    'answers 404 as a problem for what is not there: %s',
+    async (path) => {
+      const { status, body, headers } = await as(storeRoot, 'get', path);
+      expect({ status, title: body.title }).toEqual({ status: 404, title: 'NotFound' });
+      expect(headers['content-type']).toContain('application/problem+json');
+    },
+  );
+
+  it('shows nothing of an entity that the document does not know', async () => {
+    const { metadata } = ports;
+    const leaking = new Proxy(metadata, {
+      get: (target, name) =>
+        name === 'status'
+          ? async (...args: Parameters<typeof metadata.status>) => ({
+              ...(await target.status(...args)),
+              secret: 'hush',
+            })
+          : Reflect.get(target, name),
+    });
+    const leaky = await createAdminApp({ ...ports, metadata: leaking, administration, metrics, decisions });
+    await leaky.listen(0, '127.0.0.1');
+    const answer = await supertest(leaky.getHttpServer())
+      .get('/admin/v1/status')
+      .set('Authorization', `Bearer ${storeRoot}`);
+    await leaky.close();
+    expect({ status: answer.status, title: answer.body.title }).toEqual({ status: 500, title: 'InternalError' });
+    expect(answer.text).not.toContain('hush');
   });
 });

@@ -1,33 +1,34 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorName } from '@holdfast/contracts';
+import { assert, JSON_DEPTH_MAX } from '@holdfast/stdx';
 import { ADMIN_ROUTES } from './admin-routes.js';
-import { TOO_MANY_REQUESTS } from './problem-filter.js';
-import { COMMON_ERRORS, GUARDED_ERRORS, type AdminRoute } from './route.js';
+import { BODY_BYTES_MAX } from './json-body.js';
+import { FRAMEWORK_REFUSALS, TOO_MANY_REQUESTS } from './problem-filter.js';
+import { COMMON_ERRORS, GUARDED_ERRORS, route, type AdminRoute } from './route.js';
 import { COMPONENTS, Problem } from './schemas.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
 const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
-/** What the parser of bodies refuses by itself. */
-const BODY_REFUSALS: Readonly<Record<number, string>> = {
-  413: 'The body is too large.',
-  415: 'The body is compressed, or in a charset that is not UTF-8.',
-};
+/** What any route may answer to a body before it is read. */
+const BODY_REFUSALS = [413, 415];
+const DESCRIPTION = `Tokens, accounts, users, groups, keys, policies, buckets and the state of the store.
+
+A body is JSON in UTF-8 of at most ${BODY_BYTES_MAX} bytes and ${JSON_DEPTH_MAX} levels. A name that stands twice in an object, is not known or is \`__proto__\` is refused.`;
 
 /** OpenAPI 3.1 of the admin port, made from the routes and the schemas that requests are held against. */
 export function openApiDocument(): Json {
   const paths: Record<string, Record<string, Json>> = {};
-  for (const route of ADMIN_ROUTES) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) };
+  for (const served of SERVED_ROUTES) {
+    paths[served.path] = { ...paths[served.path], [served.method.toLowerCase()]: operationOf(served) };
   }
-  paths['/openapi.json'] = { get: DESCRIPTION_OPERATION };
   return {
     openapi: '3.1.0',
     info: {
       title: 'Holdfast admin REST',
       version: '1',
-      description: 'Tokens, accounts, users, groups, keys, policies, buckets and the state of the store.',
+      description: DESCRIPTION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: [{ bearer: [] }],
@@ -39,16 +40,26 @@ export function openApiDocument(): Json {
   };
 }
 
-const DESCRIPTION_OPERATION: Json = {
-  operationId: 'getOpenApi',
-  tags: ['store'],
-  summary: 'This document.',
-  security: [],
-  responses: { 200: { description: 'OK', content: { [JSON_TYPE]: { schema: { type: 'object' } } } } },
-};
+let document: Json | undefined;
 
-function operationOf(route: AdminRoute): Json {
-  const { id, tag, summary, access, params, query, body } = route;
+/** Everything that the admin port answers, this document too. */
+export const SERVED_ROUTES: readonly AdminRoute[] = [
+  ...ADMIN_ROUTES,
+  route({
+    id: 'getOpenApi',
+    method: 'GET',
+    path: '/openapi.json',
+    tag: 'store',
+    summary: 'This document.',
+    access: 'public',
+    status: 200,
+    answer: z.record(z.string(), z.unknown()),
+    handle: async () => (document ??= openApiDocument()),
+  }),
+];
+
+function operationOf(served: AdminRoute): Json {
+  const { id, tag, summary, access, params, query, body } = served;
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')];
   return {
     operationId: id,
@@ -59,7 +70,7 @@ function operationOf(route: AdminRoute): Json {
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, content: { [JSON_TYPE]: { schema: schemaOf(body) } } } }),
-    responses: { [route.status]: successOf(route), ...refusalsOf(route) },
+    responses: { [served.status]: successOf(served), ...refusalsOf(served) },
   };
 }
 
@@ -70,12 +81,11 @@ function successOf({ answer, text }: AdminRoute): Json {
 }
 
 /** By status, with the codes that `title` may have. */
-function refusalsOf({ access, errors = [], method }: AdminRoute): Json {
+function refusalsOf({ access, errors = [] }: AdminRoute): Json {
   const codes = [...COMMON_ERRORS, ...(access === 'public' ? [] : GUARDED_ERRORS), ...errors];
   const byStatus = new Map<number, string[]>();
   for (const code of codes) addTo(byStatus, statusOf(code), code);
-  const bodies = method === 'GET' ? [] : Object.entries(BODY_REFUSALS);
-  for (const [status, what] of bodies) addTo(byStatus, Number(status), what);
+  for (const status of BODY_REFUSALS) addTo(byStatus, status, FRAMEWORK_REFUSALS[status].title);
   const content = { [PROBLEM_TYPE]: { schema: schemaOf(Problem) } };
   return Object.fromEntries(
     [...byStatus].map(([status, whats]) => [status, { description: whats.join(', '), content }]),
@@ -94,7 +104,7 @@ function parametersOf(shape: z.ZodObject | undefined, place: 'path' | 'query'): 
     in: place,
     required: !schema.safeParse(undefined).success,
     // Of a parameter that is a number the number is described, not the text that it arrives as.
-    schema: withoutDialect(z.toJSONSchema(schema as z.ZodType, { io: 'output' })),
+    schema: withoutDialect(z.toJSONSchema(schema as z.ZodType, { io: 'output', override: sayOwnChecks })),
   }));
 }
 
@@ -103,13 +113,25 @@ const reference = (id: string): string => `#/components/schemas/${id}`;
 /** A component by its name, anything else as it is. */
 function schemaOf(schema: z.ZodType): Json {
   const known = COMPONENTS.get(schema);
-  return known === undefined ? withoutDialect(z.toJSONSchema(schema)) : { $ref: reference(known.id) };
+  return known === undefined
+    ? withoutDialect(z.toJSONSchema(schema, { override: sayOwnChecks }))
+    : { $ref: reference(known.id) };
 }
 
 function componentSchemas(): Json {
-  const { schemas } = z.toJSONSchema(COMPONENTS, { uri: reference, io: 'input' });
+  const { schemas } = z.toJSONSchema(COMPONENTS, { uri: reference, io: 'input', override: sayOwnChecks });
   const named = Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(named.map(([id, schema]) => [id, withoutDialect(schema)]));
+}
+
+/** A check of our own brings its keywords of JSON Schema with it: what is held against no word of the document is no schema. */
+function sayOwnChecks({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchema: object }): void {
+  for (const { _zod } of zodSchema._zod.def.checks ?? []) {
+    const { check, params } = _zod.def as z.core.$ZodCustomDef;
+    if (check !== 'custom') continue;
+    assert(params !== undefined, 'a check of a schema of the admin REST says nothing to its document');
+    Object.assign(jsonSchema, params);
+  }
 }
 
 /** The document names the dialect for all of its schemas, and components are found by their place. */

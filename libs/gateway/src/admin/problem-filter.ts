@@ -7,6 +7,15 @@ import { log } from '@holdfast/service-host';
 /** S3 says 503 to who asks too often; HTTP has a status of its own for it. */
 export const TOO_MANY_REQUESTS = 429;
 
+/** What the framework and the reading of a body refuse by themselves, by status. */
+export const FRAMEWORK_REFUSALS: Readonly<Record<number, { readonly title: string; readonly detail: string }>> = {
+  400: { title: 'InvalidRequest', detail: 'The request is malformed.' },
+  404: { title: 'NotFound', detail: 'There is nothing at this path.' },
+  405: { title: 'MethodNotAllowed', detail: 'The path has no such method.' },
+  413: { title: 'BodyTooLarge', detail: 'The body is too large.' },
+  415: { title: 'UnsupportedMediaType', detail: 'A body must be application/json in UTF-8, and not compressed.' },
+};
+
 interface Problem {
   readonly type: 'about:blank';
   readonly title: string;
@@ -34,12 +43,7 @@ export function sendProblem(response: Response, { title, status, detail }: Omit<
 function problemOf(error: unknown): Omit<Problem, 'type'> {
   if (!(error instanceof HoldfastError)) {
     const status = statusOf(error);
-    if (status !== undefined)
-      return {
-        title: status === 404 ? 'NotFound' : 'InvalidRequest',
-        status,
-        detail: 'The request is not acceptable.',
-      };
+    if (status !== undefined) return { ...(FRAMEWORK_REFUSALS[status] ?? FRAMEWORK_REFUSALS[400]), status };
   }
   const { code, status, message } = toClientError(error);
   return { title: code, status: code === 'SlowDown' ? TOO_MANY_REQUESTS : status, detail: message };

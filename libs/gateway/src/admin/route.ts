@@ -56,6 +56,7 @@ export function route<P extends Shape, Q extends Shape, B extends z.ZodType, A e
 /** What any route may answer: the request, who sends it, what it is too large or too strange for, and no answer of a service. */
 export const COMMON_ERRORS: readonly ErrorName[] = [
   'InvalidArgument',
+  'InvalidRequest',
   'ServiceUnavailable',
   'SlowDown',
   'InternalError',

@@ -7,7 +7,6 @@ import {
   RequestMethod,
   Res,
   SetMetadata,
-  type RawBodyRequest,
   type Type,
 } from '@nestjs/common';
 import type { Request, Response } from 'express';
@@ -19,9 +18,12 @@ import { ADMIN_PORTS, type AdminPorts } from './admin-ports.js';
 import type { AdminRoute } from './route.js';
 import { parseInput } from './parse-input.js';
 
-/** What the guard leaves on a request: who sends it. */
-export interface GuardedRequest extends RawBodyRequest<Request> {
+/** What the steps before a route leave on a request. */
+export interface GuardedRequest extends Request {
+  /** Who sends it. */
   holdfastCaller?: Caller;
+  /** Its body as it came. */
+  holdfastBodyText?: string;
 }
 
 const NOTHING = z.strictObject({});
@@ -66,19 +68,20 @@ async function answer(
     path,
     query,
     body,
-    rawBody: request.rawBody?.toString('utf8') ?? '',
+    rawBody: request.holdfastBodyText ?? '',
     caller: request.holdfastCaller,
   });
   if (route.noStore) response.setHeader('Cache-Control', 'no-store');
   if (route.text !== undefined) response.setHeader('Content-Type', route.text);
-  return answered;
+  // What no schema shows is in no answer, whatever a port says of an entity.
+  return route.answer?.parse(answered);
 }
 
 /** Errors: InvalidArgument for a body that does not fit, or that the route has no use for. */
 function bodyOf(route: AdminRoute, request: GuardedRequest): unknown {
   const { body } = request as { body: unknown };
   if (route.body !== undefined) {
-    if (body === undefined) throw new HoldfastError('InvalidArgument', 'The body must be application/json.');
+    if (body === undefined) throw new HoldfastError('InvalidArgument', 'The request needs a body.');
     return parseInput(route.body, body, 'body');
   }
   // Clients send an empty object where they have nothing to say.

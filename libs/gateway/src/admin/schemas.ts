@@ -19,6 +19,13 @@ const PAGE_DEFAULT = 100;
 const numeric = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (typeof value === 'string' && /^[1-9]\d{0,9}$/.test(value) ? Number(value) : value), schema);
 
+/** Of names and values that are the client's own. */
+const recordOf = <K extends z.ZodString, V extends z.ZodType>(name: K, value: V, entriesMax: number) =>
+  z.record(name, value).refine((entries) => Object.keys(entries).length <= entriesMax, {
+    error: `at most ${entriesMax} names`,
+    params: { maxProperties: entriesMax },
+  });
+
 const NAME = /^[A-Za-z0-9+=,.@_-]+$/;
 const name = (max: number) => z.string().min(1).max(max).regex(NAME, 'must be letters, digits and +=,.@_-');
 export const accountId = z.string().regex(/^[0-9]{12}$/, 'must be 12 digits');
@@ -180,10 +187,8 @@ export const Simulation = component(
   z.strictObject({
     action: z.string().min(1).max(128),
     resource: z.string().min(1).max(4096),
-    context: z
-      .record(z.string().min(1).max(256), z.array(z.string().max(1024)).max(64))
-      .refine((keys) => Object.keys(keys).length <= 32, 'at most 32 keys')
-      .describe('condition keys in lower case')
+    context: recordOf(z.string().min(1).max(256), z.array(z.string().max(1024)).max(64), 32)
+      .describe('values of condition keys; how a key is cased means nothing')
       .optional(),
   }),
 );

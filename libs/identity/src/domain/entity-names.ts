@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contracts';
+import { charactersOf, hasAtMost } from '@holdfast/stdx';
 
 /** Names and ids of accounts, users, keys and policies: what they may look like, and how new ones are made. */
 const NAME = /^[A-Za-z0-9+=,.@_-]{1,128}$/;
@@ -47,13 +48,13 @@ export function checkGroupName(name: string): void {
 }
 
 export function checkDescription(description: string): void {
-  if (description.length > DESCRIPTION_LENGTH_MAX || /[\p{Cc}\p{Cs}]/u.test(description)) {
+  if (!hasAtMost(DESCRIPTION_LENGTH_MAX, description) || /[\p{Cc}\p{Cs}]/u.test(description)) {
     throw invalid('Description', `expected at most ${DESCRIPTION_LENGTH_MAX} characters and no control characters`);
   }
 }
 
 export function checkDisplayName(name: string): void {
-  if (name.length < 1 || name.length > DISPLAY_NAME_LENGTH_MAX || /[\p{Cc}\p{Cs}]/u.test(name)) {
+  if (name === '' || !hasAtMost(DISPLAY_NAME_LENGTH_MAX, name) || /[\p{Cc}\p{Cs}]/u.test(name)) {
     throw invalid('DisplayName', `expected 1 to ${DISPLAY_NAME_LENGTH_MAX} characters and no control characters`);
   }
 }
@@ -63,7 +64,7 @@ export function checkPolicyName(name: string): void {
 }
 
 export function checkEmail(email: string): void {
-  if (email.length > EMAIL_LENGTH_MAX || /[\p{Cc}\p{Cs}\s]/u.test(email)) {
+  if (!hasAtMost(EMAIL_LENGTH_MAX, email) || /[\p{Cc}\p{Cs}\s]/u.test(email)) {
     throw invalid('Email', `expected at most ${EMAIL_LENGTH_MAX} characters and no blanks`);
   }
 }
@@ -71,7 +72,7 @@ export function checkEmail(email: string): void {
 const PASSWORD_LENGTH_MIN = 8;
 
 export function checkPassword(password: string): void {
-  if (password.length < PASSWORD_LENGTH_MIN || /\p{Cs}/u.test(password)) {
+  if (charactersOf(password) < PASSWORD_LENGTH_MIN || /\p{Cs}/u.test(password)) {
     throw invalid('Password', `expected at least ${PASSWORD_LENGTH_MIN} characters`);
   }
 }

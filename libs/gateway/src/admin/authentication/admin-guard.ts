@@ -9,8 +9,8 @@ import { ADMIN_PORTS, type AdminPorts } from '../admin-ports.js';
 import { RequestConditions } from '../request-conditions.js';
 import { bearerAuthentication } from './bearer-strategy.js';
 
-/** What the identity port takes. */
-const RESOURCE_CHARACTERS_MAX = 4096;
+/** More than any entity is called. Resources and condition keys are made of names: longer ones the identity port would not take. */
+const NAME_CHARACTERS_MAX = 256;
 
 /** Before every route of the admin port: who is it, and may they. Denies where a route does not say what it asks for. */
 @Injectable()
@@ -34,11 +34,13 @@ export class AdminGuard implements CanActivate {
     if (access === undefined || caller.kind === 'anonymous') throw new HoldfastError('AccessDenied');
     if (access.rootOnly && caller.kind !== 'root') throw new HoldfastError('AccessDenied');
     const parameters = namesOf(request);
+    // The request is refused before anybody judges it.
+    if (Object.values(parameters).some((name) => name.length > NAME_CHARACTERS_MAX)) {
+      throw new HoldfastError('InvalidArgument', 'A name is too long.');
+    }
     const { action } = access;
     const keys = access.keys?.(parameters);
     const check = { action, resource: access.resource(parameters), ...(keys === undefined ? {} : { keys }) };
-    // No account and no user has so long a name: the path is refused before anybody judges it.
-    if (check.resource.length > RESOURCE_CHARACTERS_MAX) throw new HoldfastError('InvalidArgument');
     const { decisions } = await this.ports.identity.decide(adminCall(), {
       caller,
       checks: [check],

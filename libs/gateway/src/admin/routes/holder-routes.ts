@@ -1,12 +1,9 @@
 import { z } from 'zod';
-import { HoldfastError } from '@holdfast/contracts';
 import { onGroup, onUser, withPolicyArn } from '../access.js';
+import { checkPolicyText } from '../policy-text.js';
 import { route, type AdminRoute } from '../route.js';
 import * as shapes from '../schemas.js';
 import { shownPolicy } from './policy-routes.js';
-
-/** What the identity port takes. Identity itself allows less. */
-const POLICY_CHARACTERS_MAX = 65_536;
 
 interface Holder {
   readonly kind: 'user' | 'group';
@@ -82,10 +79,8 @@ function inlineRoutesOf(holder: Holder): AdminRoute[] {
       body: shapes.PolicyDocument,
       status: 204,
       errors: ['NoSuchEntity', 'MalformedPolicy'],
-      async handle({ ports, call, path, rawBody: document }) {
-        if (document.length > POLICY_CHARACTERS_MAX) {
-          throw new HoldfastError('InvalidArgument', 'The policy is too long.');
-        }
+      async handle({ ports, call, path, rawBody }) {
+        const document = checkPolicyText(rawBody);
         await ports.administration.putInlinePolicy(call, { ...policyOf(path), document });
       },
     }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ManagedPolicy, PolicyVersion } from '@holdfast/contracts';
 import { onIdentities, onPolicy } from '../access.js';
+import { policyTextOf } from '../policy-text.js';
 import { route, type AdminRoute } from '../route.js';
 import * as shapes from '../schemas.js';
 
@@ -33,7 +34,7 @@ export const POLICY_ROUTES: readonly AdminRoute[] = [
     errors: ['NoSuchEntity', 'EntityAlreadyExists', 'LimitExceeded', 'MalformedPolicy'],
     async handle({ ports, call, path, body }) {
       const { policyName, description = '', document } = body;
-      const policy = { ...path, policyName, description, document: JSON.stringify(document) };
+      const policy = { ...path, policyName, description, document: policyTextOf(document) };
       return shownPolicy(await ports.administration.createPolicy(call, policy));
     },
   }),
@@ -93,7 +94,7 @@ export const POLICY_ROUTES: readonly AdminRoute[] = [
     errors: ['NoSuchEntity', 'LimitExceeded', 'MalformedPolicy'],
     async handle({ ports, call, path, body }) {
       const { document, setAsDefault = false } = body;
-      const version = { ...path, document: JSON.stringify(document), setAsDefault };
+      const version = { ...path, document: policyTextOf(document), setAsDefault };
       return shownVersion(await ports.administration.createPolicyVersion(call, version));
     },
   }),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { HoldfastError, type SessionRequest } from '@holdfast/contracts';
+import type { SessionRequest } from '@holdfast/contracts';
 import { onStore } from '../access.js';
+import { policyTextOf } from '../policy-text.js';
 import { route, type AdminRoute } from '../route.js';
 import * as shapes from '../schemas.js';
 
@@ -79,10 +80,5 @@ function sessionOf(
   if (name === undefined && durationSeconds === undefined && policy === undefined) return {};
   const session = { name: name ?? SESSION_NAME, durationSeconds: durationSeconds ?? SESSION_SECONDS };
   if (policy === undefined) return { session };
-  const text = JSON.stringify(policy);
-  if (text.length > SESSION_POLICY_CHARACTERS_MAX) {
-    const max = SESSION_POLICY_CHARACTERS_MAX;
-    throw new HoldfastError('InvalidArgument', `A session policy has at most ${max} characters.`);
-  }
-  return { session: { ...session, policy: text } };
+  return { session: { ...session, policy: policyTextOf(policy, SESSION_POLICY_CHARACTERS_MAX) } };
 }

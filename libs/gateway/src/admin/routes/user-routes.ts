@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Caller, Group, User } from '@holdfast/contracts';
+import { HoldfastError, type Caller, type ConditionKeys, type Group, type User } from '@holdfast/contracts';
 import { onIdentities, onUser } from '../access.js';
 import { route, type AdminRoute } from '../route.js';
 import * as shapes from '../schemas.js';
@@ -192,16 +192,24 @@ export const USER_ROUTES: readonly AdminRoute[] = [
     async handle({ ports, call, path, body }) {
       const user = await ports.administration.getUser(call, path);
       const { context = {}, ...check } = body;
-      const keys = Object.fromEntries(Object.entries(context).map(([key, values]) => [key.toLowerCase(), values]));
       const { decisions, reasons } = await ports.identity.decide(call, {
         caller: callerOf(user),
         checks: [check],
-        context: keys,
+        context: conditionKeysOf(context),
       });
       return { decision: decisions[0], reason: reasons[0] };
     },
   }),
 ];
+
+/** Errors: InvalidArgument, when a key stands in two spellings: one of the two would be believed and the other not. */
+function conditionKeysOf(context: Record<string, string[]>): ConditionKeys {
+  const keys = new Map(Object.entries(context).map(([key, values]) => [key.toLowerCase(), values]));
+  if (keys.size < Object.keys(context).length) {
+    throw new HoldfastError('InvalidArgument', 'body.context: a key stands twice.');
+  }
+  return Object.fromEntries(keys);
+}
 
 /** As identity looks the user up by it; names and owner are its own to fill in. */
 function callerOf({ accountId, userName, userId, arn }: User): Caller {

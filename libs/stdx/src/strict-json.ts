@@ -1,13 +1,16 @@
 /** Half of a character outside the basic plane: no encoding to UTF-8 keeps it. */
 export const LONE_SURROGATE = /\p{Cs}/u;
 
+/** No document of ours comes near; what walks or writes a value may then do it by recursion. */
+export const JSON_DEPTH_MAX = 64;
+
 export type StrictJson =
   | { readonly value: unknown }
   | { readonly problem: string; /** The name that stands twice. */ readonly repeated?: string };
 
 /**
- * JSON in which no object names a member twice: of two `Condition` elements JSON.parse would keep one, and another reader
- * the other.
+ * JSON in which no object names a member twice (of two `Condition` elements JSON.parse would keep one, and another reader the
+ * other), and which is not nested deeper than `JSON_DEPTH_MAX`.
  */
 export function parseStrictJson(text: string): StrictJson {
   if (LONE_SURROGATE.test(text)) return { problem: 'expected well-formed Unicode' };
@@ -17,14 +20,13 @@ export function parseStrictJson(text: string): StrictJson {
   } catch (error) {
     return { problem: `expected JSON (${error instanceof Error ? error.message : 'unreadable'})` };
   }
-  const repeated = repeatedMember(text);
-  return repeated === undefined ? { value } : { problem: 'this name stands twice in one object', repeated };
+  return faultIn(text) ?? { value };
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
 
-/** Of text that is known to be JSON: a name that an object has twice. */
-function repeatedMember(text: string): string | undefined {
+/** Of text that is known to be JSON: a name that an object has twice, or too deep a nesting. */
+function faultIn(text: string): StrictJson | undefined {
   /** The names so far of each open object; undefined for an open array. */
   const open: (Set<string> | undefined)[] = [];
   let last = '';
@@ -35,9 +37,10 @@ function repeatedMember(text: string): string | undefined {
     else if (token === ':') {
       const names = open.at(-1);
       const name = JSON.parse(last) as string;
-      if (names?.has(name)) return name;
+      if (names?.has(name)) return { problem: 'this name stands twice in one object', repeated: name };
       names?.add(name);
     }
+    if (open.length > JSON_DEPTH_MAX) return { problem: `expected at most ${JSON_DEPTH_MAX} levels of nesting` };
     last = token;
   }
   return undefined;

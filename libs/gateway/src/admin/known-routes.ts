@@ -1,9 +1,12 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { AdminRoute } from './route.js';
-import { sendProblem } from './problem-filter.js';
+import { FRAMEWORK_REFUSALS, sendProblem } from './problem-filter.js';
 
-/** Answers 405 with the methods that there are, where a path is known and the method is not. */
-export function refuseUnknownMethods(
+/**
+ * Answers 404 where no path of the document is spelled so (the router would take any case, and whoever stands in front and
+ * refuses some paths would be passed), and 405 with the methods that there are.
+ */
+export function refuseUnknownRoutes(
   routes: readonly Pick<AdminRoute, 'method' | 'path'>[],
 ): (request: Request, response: Response, next: NextFunction) => void {
   const known = new Map<string, { pattern: RegExp; methods: Set<string> }>();
@@ -17,8 +20,9 @@ export function refuseUnknownMethods(
   return (request, response, next) => {
     const entries = [...known.values()].filter(({ pattern }) => pattern.test(request.path));
     const methods = entries.flatMap((entry) => [...entry.methods]);
-    if (methods.length === 0 || methods.includes(request.method)) return next();
+    if (methods.length === 0) return sendProblem(response, { status: 404, ...FRAMEWORK_REFUSALS[404] });
+    if (methods.includes(request.method)) return next();
     response.setHeader('Allow', [...new Set(methods)].join(', '));
-    sendProblem(response, { status: 405, title: 'MethodNotAllowed', detail: 'The path has no such method.' });
+    sendProblem(response, { status: 405, ...FRAMEWORK_REFUSALS[405] });
   };
 }
