@@ -388,12 +388,12 @@ describe('a device that fails', () => {
     await expectUnit(again, 1, 5000);
   });
 
-  it('seed-2.13: no room in the file system below is full, not dead, and passes', async () => {
+  it('seed-2.13: no room in the file system below for a unit is full, not dead, and passes', async () => {
     const inData = (device: SimulatedDevice): boolean => device.writes.at(-1)?.kind === 'data';
     const { store, armed, clock } = await failing('ENOSPC', (device, at) => at === 'write' && inData(device));
     const { freeBytes } = store.status();
     armed.on = true;
-    await expect(put(store, 3, 300_000)).rejects.toMatchObject({ code: 'DeviceFull' });
+    await expect(put(store, 3, 100_000)).rejects.toMatchObject({ code: 'DeviceFull' });
     armed.on = false;
     expect(store.status()).toMatchObject({ state: 'full', freeBytes });
     await expectUnit(store, 1, 5000);

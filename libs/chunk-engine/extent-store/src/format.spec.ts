@@ -34,7 +34,7 @@ interface Root {
 class Decoder {
   readonly superblock: Buffer;
   private readonly segmentBytes: number;
-  private readonly pageCount: number;
+  readonly pageCount: number;
   readonly reached = new Set<number>();
 
   constructor(
@@ -203,8 +203,12 @@ function checkDevice(decoder: Decoder): void {
   );
   const found = new Map<string, Buffer>();
   for (const [key, value] of cob) found.set(key.toString('hex'), Buffer.alloc(u32(value, 8)));
+  const { superblock } = decoder;
+  expect(superblock.subarray(152, 4092).every((byte) => byte === 0)).toBe(true);
+  expect(u32(superblock, 148)).toBeLessThanOrEqual(decoder.pageCount);
   for (const [key, value] of extmap) {
     take(u32(value, 0), u32(value, 4));
+    expect(u32(value, 0) + u32(value, 4)).toBeLessThanOrEqual(u32(superblock, 144));
     const unit = found.get(key.toString('hex', 0, 17));
     if (unit === undefined) throw new Error('an extent of no unit');
     const offset = key.readUInt32BE(17);

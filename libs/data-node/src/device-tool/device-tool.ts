@@ -163,6 +163,7 @@ function info(asked: Asked): Promise<number> {
       ['log', `two segments of ${sizeText(layout.segmentBytes)}; replay begins in ${superblock.firstSegment}`],
       ['metadata pages', layout.pageCount],
       ['data blocks', `${layout.dataBlocks} of 4 KiB, ${layout.reserveBlocks} of them in reserve`],
+      ['filled ahead', `to block ${superblock.filledBlocks}, page ${superblock.filledPages}`],
       ['superblock', `sequence ${superblock.sequence}`],
       ['checkpoint', `${superblock.checkpoint}, root page ${superblock.rootPage}`],
       ['log generation', superblock.logGeneration],

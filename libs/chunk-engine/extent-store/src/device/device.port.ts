@@ -32,8 +32,11 @@ export abstract class DeviceFile {
   abstract memory(sizeBytes: number): Buffer;
   /** Bytes of the file or block device. */
   abstract sizeBytes(): Promise<number>;
-  /** Makes a regular file at least this long; a block device is as long as it is. */
-  abstract reserve(capacityBytes: number): Promise<void>;
+  /**
+   * Makes a regular file at least this long; a block device is as long as it is. Resolves to true when every block of it has
+   * its place on the disk already; otherwise a block gets one when it is first written.
+   */
+  abstract reserve(capacityBytes: number): Promise<boolean>;
   /** Resolves when nothing is under way any more; later calls of the others reject. */
   abstract close(): Promise<void>;
 }

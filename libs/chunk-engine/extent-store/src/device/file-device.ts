@@ -1,6 +1,6 @@
 /**
- * The device port over a file or a block device. Node has neither fallocate (the data area of a file stays sparse until
- * it is first written) nor flock (see `claim`).
+ * The device port over a file or a block device. Node has neither fallocate (space is filled with zeros ahead of its use:
+ * engine/fill-ahead.ts) nor flock (see `claim`).
  *
  * Pages and small units go through the page cache of the kernel, from which what was just written is read again; large units
  * past it, as their readers and writers ask. The log is written past it too, by one call that returns when the bytes are
@@ -91,11 +91,13 @@ class FileDevice extends DeviceFile {
     });
   }
 
-  override reserve(capacityBytes: number): Promise<void> {
+  override reserve(capacityBytes: number): Promise<boolean> {
     return this.track(async () => {
       const stat = await statFile(this.descriptor);
       if (stat.isFile() && stat.size < capacityBytes) await truncateFile(this.descriptor, capacityBytes);
       await syncFile(this.descriptor);
+      // As `dd` or `fallocate` leave a file; the blocks of the file system below that map its own count too, hence not equal.
+      return !stat.isFile() || stat.blocks * SECTOR_BYTES >= capacityBytes;
     });
   }
 

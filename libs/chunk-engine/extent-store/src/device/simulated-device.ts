@@ -126,8 +126,9 @@ export class SimulatedDevice extends DeviceFile {
     return this.image.length;
   }
 
-  override async reserve(): Promise<void> {
+  override async reserve(): Promise<boolean> {
     this.checkOpen();
+    return false;
   }
 
   override async close(): Promise<void> {

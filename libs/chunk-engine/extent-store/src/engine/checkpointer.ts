@@ -136,10 +136,11 @@ export class Checkpointer {
 
   /** Resolves when nothing is under way. From then on the last group counts as flushed: damage to it is no torn tail. */
   async close(): Promise<void> {
-    const { small, room, log } = this.parts;
+    const { small, room, log, fill } = this.parts;
     room.close();
     await this.underWay;
     await small.idle();
+    await fill.close();
     if (!this.isRenewed || this.health.dead) return;
     try {
       await this.putSuperblock({ ...this.superblock, ...this.seen(), knownFlushed: log.knownFlushed });
@@ -252,11 +253,16 @@ export class Checkpointer {
 
   /** A superblock that is not ours means that two processes write this device: stop before more is lost. */
   private async putSuperblock(superblock: Superblock): Promise<void> {
-    const { files, path } = this.parts;
+    const { files, path, space, pages } = this.parts;
     const { superblock: found, copy } = await readSuperblock(files.meta, path);
     if (found.sequence !== this.superblock.sequence || found.deviceId !== this.superblock.deviceId)
       throw new Error(`${path}: superblock ${found.sequence} was written by another process`);
-    const next = { ...superblock, sequence: this.superblock.sequence + 1 };
+    const next = {
+      ...superblock,
+      filledBlocks: space.allocator.frontier,
+      filledPages: pages.space.frontier,
+      sequence: this.superblock.sequence + 1,
+    };
     await writeSuperblock(files.meta, next, copy);
     this.superblock = next;
     if (this.isRenewed) this.readyGeneration = next.logGeneration;

@@ -47,6 +47,7 @@ export class Committer {
     private readonly options: CommitterOptions,
   ) {
     checkpointer.onEnd = () => this.kick();
+    parts.fill.onDeath = () => this.kick();
   }
 
   /** Takes log space for a transaction before it begins; a promise while the log is full. */
@@ -146,6 +147,7 @@ export class Committer {
     const writing = this.makeDurable(formed);
     // While the device works on this group, units of the groups before it move out of the log.
     this.checkpointer.moveSome();
+    this.parts.fill.kick();
     try {
       await writing;
     } catch (cause) {

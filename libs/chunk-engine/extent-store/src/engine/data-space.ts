@@ -7,6 +7,7 @@ import type { Extent } from '../format/device-layout.js';
 import type { ExtentAllocator } from '../space/extent-allocator.js';
 import { missing, type Missing } from '../tree/b-tree.js';
 import type { PageStore } from '../tree/page-store.js';
+import type { FillAhead } from './fill-ahead.js';
 
 export class DataSpace {
   /** Claimed and not recorded yet: for a checkpoint they are free. */
@@ -17,15 +18,19 @@ export class DataSpace {
   private freedBefore: Extent[] = [];
   private waitingBlocks = 0;
   private smallBlocks = 0;
+  /** Of these, those whose claims stand already. */
+  private movingBlocks = 0;
 
   constructor(
     readonly allocator: ExtentAllocator,
     private readonly pages: PageStore,
+    private readonly fill: Pick<FillAhead, 'more' | 'hasNoRoom' | 'unfilledBlocks'>,
   ) {}
 
-  /** Blocks that new units could have now. */
+  /** Blocks that new units could have now; those without a place in the file system below only while that has room. */
   get availableBlocks(): number {
-    return this.allocator.freeBlocks - this.smallBlocks;
+    const unfilled = this.fill.hasNoRoom ? this.fill.unfilledBlocks : 0;
+    return this.allocator.freeBlocks - unfilled - (this.smallBlocks - this.movingBlocks);
   }
 
   /** Blocks that become available with the next checkpoints. */
@@ -38,15 +43,35 @@ export class DataSpace {
     this.smallBlocks += blocks;
   }
 
-  unreserveSmall(blocks: number): void {
+  /** @param isMoving it is among those that blocks were claimed for by `claimSmall`, or are being claimed for */
+  unreserveSmall(blocks: number, { isMoving = false } = {}): void {
     this.smallBlocks -= blocks;
+    if (isMoving) this.movingBlocks -= blocks;
     assert(this.smallBlocks >= 0, 'Room is given back once');
   }
 
-  /** Extents of `blocks` in all; undefined when there are not so many, or they are in more than `extentsMax` pieces. */
-  async claim(blocks: number, extentsMax: number): Promise<Extent[] | undefined> {
-    for (;;) {
+  /** Extents for small units that move out of the log, whose room is reserved; undefined as by `claim`. */
+  claimSmall(blocks: number): Promise<Extent[] | undefined> {
+    return this.claim(blocks, Number.MAX_SAFE_INTEGER, () => {
+      this.movingBlocks += blocks;
+    });
+  }
+
+  /**
+   * Extents of `blocks` in all; undefined when there are not so many, or they are in more than `extentsMax` pieces. Waits for
+   * blocks that are filled ahead rather than take pieces. `noteClaimed` is called in the turn in which they are taken.
+   */
+  async claim(
+    blocks: number,
+    extentsMax: number,
+    noteClaimed: () => void = () => undefined,
+  ): Promise<Extent[] | undefined> {
+    for (let mayFill = true; ;) {
       const found = this.allocator.find(blocks, extentsMax);
+      if (found !== missing && found?.length !== 1 && mayFill && blocks <= this.allocator.freeBlocks) {
+        mayFill = await this.fill.more();
+        continue;
+      }
       if (found === undefined) return undefined;
       // Between find and claim no turn passes, so what was found is free; when a page is missing all begins anew.
       if (found === missing || this.allocator.claim(found) === missing) {
@@ -54,6 +79,7 @@ export class DataSpace {
         continue;
       }
       for (const extent of found) this.claims.add(extent);
+      noteClaimed();
       return found;
     }
   }

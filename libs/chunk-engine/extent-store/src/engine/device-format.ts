@@ -1,5 +1,5 @@
 /** Makes a device of files that are empty or not there. */
-import { MIB } from '@holdfast/stdx';
+import { BLOCK_BYTES } from '@holdfast/stdx';
 import type { DeviceFile, DevicePort } from '../device/device.port.js';
 import { ExtentStoreError } from '../extent-store-error.js';
 import {
@@ -10,6 +10,7 @@ import {
   segmentStart,
   type DeviceLayout,
 } from '../format/device-layout.js';
+import { writeZeros } from '../device/zeros.js';
 import { looksLikeDevice, uuidToBytes, writeSuperblock, type FileRole, type Superblock } from '../format/superblock.js';
 
 export interface FormatOptions {
@@ -29,8 +30,6 @@ export interface FormatOptions {
   readonly pageCount?: number;
 }
 
-const ZEROS_BYTES = MIB;
-
 /** @throws ExtentStoreError BadDevice when a file holds anything; RangeError for impossible sizes or ids */
 export async function formatDevice(io: DevicePort, path: string, options: FormatOptions): Promise<void> {
   const { capacityBytes, metadataPath, generation } = options;
@@ -45,29 +44,39 @@ export async function formatDevice(io: DevicePort, path: string, options: Format
     isPair: metadataPath !== undefined,
   });
   // The file with the log comes last: without it the other one is no device yet.
-  if (metadataPath !== undefined) await formatFile(io, path, options, layout, 'data');
-  await formatFile(io, metadataPath ?? path, options, layout, metadataPath === undefined ? 'all' : 'metadata');
+  if (metadataPath === undefined) await formatFile(io, path, options, layout, 'all', 0);
+  else {
+    const filledBlocks = await formatFile(io, path, options, layout, 'data', 0);
+    await formatFile(io, metadataPath, options, layout, 'metadata', filledBlocks);
+  }
 }
 
+/**
+ * @param filledBlocks data blocks in the other file that were written; of a file with data blocks 0
+ * @returns those of both files
+ */
 async function formatFile(
   io: DevicePort,
   path: string,
   options: FormatOptions,
   layout: DeviceLayout,
   role: FileRole,
-): Promise<void> {
+  filledBlocks: number,
+): Promise<number> {
   const sizeBytes = role === 'metadata' ? metadataBytes(layout) : layout.capacityBytes;
   const file = await io.create(path).catch((cause: Error) => {
     throw new ExtentStoreError('BadDevice', `${path} cannot be made: ${cause.message}`, { cause });
   });
   try {
     await checkBlank(file, path);
-    await file.reserve(sizeBytes);
-    // The log is written ahead of its use: an append then changes no block of the file system but its own.
-    if (role !== 'data') await fillWithZeros(file, segmentStart(layout, 0), 2 * layout.segmentBytes);
+    const hasPlaces = await file.reserve(sizeBytes);
+    const blocks = filledBlocks + (await fillData(file, layout, role, hasPlaces));
+    const filledPages = await fillMetadata(file, layout, role, hasPlaces);
     await file.flush();
+    const filled = role === 'data' ? { filledBlocks: 0, filledPages: 0 } : { filledBlocks: blocks, filledPages };
     // Last, so that a format that was cut off leaves no device and can be begun again.
-    await writeSuperblock(file, firstSuperblock(options, layout, role));
+    await writeSuperblock(file, { ...firstSuperblock(options, layout, role), ...filled });
+    return blocks;
   } finally {
     await file.close();
   }
@@ -93,7 +102,32 @@ function firstSuperblock(options: FormatOptions, layout: DeviceLayout, role: Fil
     checkpoint: 0,
     rootPage: 0,
     rootChecksum: 0,
+    filledBlocks: 0,
+    filledPages: 0,
   };
+}
+
+/** Writes the first data blocks ahead of their use (see fill-ahead.ts); resolves to how many were written, now or before. */
+async function fillData(file: DeviceFile, layout: DeviceLayout, role: FileRole, hasPlaces: boolean): Promise<number> {
+  if (role === 'metadata') return 0;
+  if (hasPlaces) return layout.dataBlocks;
+  const blocks = Math.min(layout.fillBlocks, layout.dataBlocks);
+  await writeZeros(file, 'data', layout.dataStart, blocks * BLOCK_BYTES);
+  return blocks;
+}
+
+/** In the same way the whole log, and the first pages. */
+async function fillMetadata(
+  file: DeviceFile,
+  layout: DeviceLayout,
+  role: FileRole,
+  hasPlaces: boolean,
+): Promise<number> {
+  if (role === 'data') return 0;
+  await writeZeros(file, 'log', segmentStart(layout, 0), 2 * layout.segmentBytes);
+  if (hasPlaces) return layout.pageCount;
+  await writeZeros(file, 'page', layout.pagesStart, layout.fillPages * BLOCK_BYTES);
+  return layout.fillPages;
 }
 
 async function checkBlank(file: DeviceFile, path: string): Promise<void> {
@@ -106,10 +140,4 @@ async function checkBlank(file: DeviceFile, path: string): Promise<void> {
   const sizeBytes = await file.read(probe, 0, 'superblock');
   if (probe.subarray(0, sizeBytes).some((byte) => byte !== 0))
     throw new ExtentStoreError('BadDevice', `${path} holds something else. ${advice}`);
-}
-
-async function fillWithZeros(file: DeviceFile, start: number, sizeBytes: number): Promise<void> {
-  const zeros = Buffer.alloc(Math.min(ZEROS_BYTES, sizeBytes));
-  for (let at = 0; at < sizeBytes; at += zeros.length)
-    await file.write([zeros.subarray(0, Math.min(zeros.length, sizeBytes - at))], start + at, 'log');
 }

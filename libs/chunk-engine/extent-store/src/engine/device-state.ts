@@ -9,6 +9,7 @@ import type { PageStore } from '../tree/page-store.js';
 import type { UnitTable } from '../units/unit-table.js';
 import type { Catalogues } from './catalogues.js';
 import type { DataSpace } from './data-space.js';
+import type { FillAhead } from './fill-ahead.js';
 import type { RoomBelow } from './room-below.js';
 import type { SmallUnits } from './small-units.js';
 
@@ -41,6 +42,7 @@ export interface DeviceParts {
   readonly log: LogSegments;
   readonly small: SmallUnits;
   readonly room: RoomBelow;
+  readonly fill: FillAhead;
   readonly clock: Clock;
   /** Pages of the last checkpoint that no tree reaches: its root, and the tree of extents that were free beside balloc. */
   readonly heldPages: () => readonly number[];

@@ -24,6 +24,7 @@ import { Catalogues } from './catalogues.js';
 import { DataSpace } from './data-space.js';
 import { Checkpointer } from './checkpointer.js';
 import { DeviceHealth, type DeviceParts } from './device-state.js';
+import { FillAhead } from './fill-ahead.js';
 import type { OpenedDevice } from './device-opening.js';
 import { CATALOGUE_NUMBER_MIN, TreeId, decodeRoot, type CheckpointRoot } from './root-page.codec.js';
 import { RoomBelow } from './room-below.js';
@@ -71,19 +72,21 @@ export async function recover(opened: OpenedDevice, options: RecoveryOptions): P
   const groups = await keptGroups(plan.groups, files.data, layout);
   const tree = (id: number): BTree => new BTree(pages, id, root.trees[id - 1]);
   const [freeByOffset, freeByLength] = [tree(TreeId.freeByOffset), tree(TreeId.freeByLength)];
-  const space = new DataSpace(new ExtentAllocator(freeByOffset, freeByLength, root.freeBlocks), pages);
+  const allocator = new ExtentAllocator(freeByOffset, freeByLength, root.freeBlocks);
+  const health = new DeviceHealth(path, clock);
+  const fill = new FillAhead({ files, layout, allocator, pages: pages.space, health, clock });
+  const space = new DataSpace(allocator, pages, fill);
   const table = new UnitTable(tree(TreeId.cob), tree(TreeId.extmap), new LogUnits(mirror));
   const lastSequence = superblock.firstGroupSequence + groups.length - 1;
   const start = { segment: superblock.firstSegment, generation: superblock.logGeneration, lastSequence };
   const log = new LogSegments(layout, deviceIdBytes, start, mirror);
   const room = new RoomBelow(options.pause);
-  const small = new SmallUnits({ log, space, table, pages, data: files.data, layout, room });
+  const small = new SmallUnits({ log, space, table, pages, data: files.data, layout, room, fill });
   const catalogues = new Catalogues(pages, tree(TreeId.catalogues), root.nextCatalogue);
   const heldPages = (): readonly number[] => checkpointer.heldPages;
   const trees = { table, freeByOffset, freeByLength, catalogues };
-  const parts = { path, layout, files, pages, ...trees, space, log, small, room, clock, heldPages };
+  const parts = { path, layout, files, pages, ...trees, space, log, small, room, fill, clock, heldPages };
   const freedPages = await adoptFreed(parts, tree(TreeId.freed), superblock.rootPage === 0);
-  const health = new DeviceHealth(path, clock);
   room.onNoSpace = () => health.noteNoSpace();
   const checkpointer: Checkpointer = new Checkpointer(
     parts,
@@ -95,6 +98,8 @@ export async function recover(opened: OpenedDevice, options: RecoveryOptions): P
   const replay = new Replay(parts, checkpointer);
   for (const group of groups) await replay.apply(group);
   small.noteFlushed(small.end);
+  await freeByOffset.retry(() => allocator.setFrontier(superblock.filledBlocks, layout.dataBlocks));
+  pages.space.setFrontier(superblock.filledPages);
   return { parts, health, checkpointer };
 }
 

@@ -1,5 +1,5 @@
 /** Whether the file system below said that it has no room. */
-export function isNoSpace(cause: unknown): boolean {
+export function isNoSpace(cause: unknown): cause is Error {
   return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
 }
 
@@ -26,10 +26,16 @@ export class RoomBelow {
       try {
         return await write();
       } catch (cause) {
-        if (!isNoSpace(cause) || this.isClosing) throw cause;
-        this.onNoSpace();
-        await this.pause();
+        if (!isNoSpace(cause)) throw cause;
+        await this.pauseAfter(cause);
       }
     }
+  }
+
+  /** Resolves after a while, in which room may come. Errors: `cause` once it is closing. */
+  async pauseAfter(cause: Error): Promise<void> {
+    if (this.isClosing) throw cause;
+    this.onNoSpace();
+    await this.pause();
   }
 }

@@ -7,6 +7,7 @@ import { BLOCK_BYTES, assert } from '@holdfast/stdx';
 import type { DeviceFile } from '../device/device.port.js';
 import { blockPosition, blocksFor, type DeviceLayout, type Extent } from '../format/device-layout.js';
 import type { LogSegments } from '../log/log-segments.js';
+import type { FillAhead } from './fill-ahead.js';
 import type { RoomBelow } from './room-below.js';
 import { missing, type Missing } from '../tree/b-tree.js';
 import type { PageStore } from '../tree/page-store.js';
@@ -24,6 +25,7 @@ export interface SmallUnitParts {
   readonly data: DeviceFile;
   readonly layout: DeviceLayout;
   readonly room: RoomBelow;
+  readonly fill: FillAhead;
 }
 
 /** Trees whose pages a move copies: cob, extmap, and free extents by offset and by length. */
@@ -61,7 +63,7 @@ export class SmallUnits {
     const unit = this.units.find(key);
     if (unit === undefined) return false;
     const wasWaiting = this.units.isWaiting(unit);
-    if (wasWaiting) this.parts.space.unreserveSmall(this.blocksOf(unit));
+    if (wasWaiting) this.parts.space.unreserveSmall(this.blocksOf(unit), { isMoving: unit < this.next });
     this.units.drop(unit);
     return wasWaiting;
   }
@@ -140,14 +142,24 @@ export class SmallUnits {
       const batch = this.takeBatch();
       if (batch.length === 0) continue;
       const blocks = batch.reduce((sum, unit) => sum + this.blocksOf(unit), 0);
-      const claimed = blocks === 0 ? [] : await this.parts.space.claim(blocks, Number.MAX_SAFE_INTEGER);
-      assert(claimed !== undefined, 'Small units in the log have room reserved', { blocks });
+      const claimed = blocks === 0 ? [] : await this.claim(blocks);
       const writes = await this.place(batch, claimed);
       for (const { parts, position } of writes) {
         const buffers = parts.map(({ from, to }) => this.parts.log.mirror.subarray(from, to));
         await this.write(buffers, position);
       }
       for (const unit of batch) this.units.drop(unit);
+    }
+  }
+
+  /** Their room is reserved, but the file system below may have none for blocks that were not filled yet. */
+  private async claim(blocks: number): Promise<Extent[]> {
+    const { space, fill, room } = this.parts;
+    for (;;) {
+      const claimed = await space.claimSmall(blocks);
+      if (claimed !== undefined) return claimed;
+      assert(fill.hasNoRoom, 'Small units in the log have room reserved', { blocks });
+      await room.pauseAfter(new Error('the file system below has no room'));
     }
   }
 
@@ -197,7 +209,7 @@ export class SmallUnits {
   private tryPlace(unit: LogUnit, mapped: readonly MappedExtent[]): boolean | Missing {
     if (!this.units.isWaiting(unit)) return false;
     if (this.parts.table.enter(unit, mapped) === missing) return missing;
-    this.parts.space.unreserveSmall(this.blocksOf(unit));
+    this.parts.space.unreserveSmall(this.blocksOf(unit), { isMoving: true });
     this.units.notePlaced(unit);
     return true;
   }

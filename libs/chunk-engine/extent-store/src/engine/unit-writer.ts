@@ -29,7 +29,8 @@ export class UnitWriter {
 
   /** No unit of any size is taken. */
   get isFull(): boolean {
-    return this.roomBlocks <= 0 || this.health.lacksSpaceBelow || this.lacksPages;
+    const lacksBlocks = this.roomBlocks <= 0 && !this.parts.fill.mayAskAgain;
+    return lacksBlocks || this.health.lacksSpaceBelow || this.lacksPages;
   }
 
   /**
@@ -39,6 +40,7 @@ export class UnitWriter {
   async write(key: Buffer, header: UnitHeader, pull: Pull, deadline: Deadline, isRewrite: boolean): Promise<void> {
     const blocks = blocksFor(header.unitSizeBytes);
     if (this.health.lacksSpaceBelow) throw this.health.fullError();
+    if (this.parts.fill.mayAskAgain) await this.parts.fill.more();
     if (!this.hasRoom(blocks)) await this.makeRoom(blocks);
     if (header.unitSizeBytes > this.parts.layout.smallUnitMaxBytes) return this.writeLarge(header, pull, deadline);
     const { space, log } = this.parts;

@@ -35,6 +35,11 @@ const GROUP_MAX_BYTES = MIB;
 const SMALL_UNIT_MAX_BYTES = 16 * KIB;
 /** A segment full of small units moves in so many parts. */
 const MOVES_OF_A_SEGMENT = 16;
+/** Part of the data blocks, and of the pages, that is filled with zeros at a time, ahead of its use. */
+const FILL_SHARE = 1 / 64;
+const FILL_MIN = 64;
+const FILL_BLOCKS_MAX = 4096;
+const FILL_PAGES_MAX = 1024;
 /** Most extents in one unit. */
 const EXTENTS_MAX = 64;
 
@@ -68,6 +73,9 @@ export interface DeviceLayout extends LayoutSizes {
   /** Blocks of small units that move out of the log at a time. */
   readonly moveBlocksMax: number;
   readonly extentsMax: number;
+  /** Data blocks and pages that are filled with zeros at a time. */
+  readonly fillBlocks: number;
+  readonly fillPages: number;
 }
 
 export function defaultSizes(capacityBytes: number): Pick<LayoutSizes, 'segmentBytes' | 'pageCount'> {
@@ -107,6 +115,8 @@ export function layoutOf(sizes: LayoutSizes): DeviceLayout {
     smallUnitMaxBytes: Math.min(SMALL_UNIT_MAX_BYTES, groupMaxBytes / 2),
     moveBlocksMax: segmentBytes / BLOCK_BYTES / MOVES_OF_A_SEGMENT,
     extentsMax: EXTENTS_MAX,
+    fillBlocks: fillStep(dataBlocks, FILL_BLOCKS_MAX),
+    fillPages: fillStep(pageCount, FILL_PAGES_MAX),
   };
 }
 
@@ -128,6 +138,11 @@ export function blocksFor(sizeBytes: number): number {
 
 export function roundUp(sizeBytes: number): number {
   return blocksFor(sizeBytes) * BLOCK_BYTES;
+}
+
+/** A multiple of 8: the maps of pages are moved on by whole bytes. */
+function fillStep(count: number, most: number): number {
+  return clamp(Math.floor((count * FILL_SHARE) / 8) * 8, FILL_MIN, most);
 }
 
 function roundDown(sizeBytes: number): number {

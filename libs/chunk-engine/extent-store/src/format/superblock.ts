@@ -23,7 +23,9 @@
  *   128    8   number of the checkpoint
  *   136    4   its root page, 0 when there is none yet
  *   140    4   checksum of that page
- *   144    3948 zero
+ *   144    4   data blocks that were written once: those before this one (a hint: see engine/fill-ahead.ts)
+ *   148    4   metadata pages that were, in the same way
+ *   152    3940 zero
  *   4092   4   CRC-32 (zlib's) of bytes 0 to 4091
  *
  * A copy is valid when magic, version, own number and checksum are right; the valid copy with the highest sequence counts.
@@ -62,6 +64,9 @@ export interface Superblock {
   readonly checkpoint: number;
   readonly rootPage: number;
   readonly rootChecksum: number;
+  /** Data blocks, and pages, before these were written once: the file system below has given them their place. */
+  readonly filledBlocks: number;
+  readonly filledPages: number;
 }
 
 /** The superblock that counts, and the first copy that it was found in. */
@@ -104,6 +109,8 @@ export function encodeSuperblock(superblock: Superblock, copy: number): Buffer {
     [84, superblock.firstSegment],
     [136, superblock.rootPage],
     [140, superblock.rootChecksum],
+    [144, superblock.filledBlocks],
+    [148, superblock.filledPages],
   ];
   for (const [offset, value] of narrow) block.writeUInt32LE(value, offset);
   block.writeBigUInt64LE(superblock.highestSequence, 120);
@@ -112,7 +119,7 @@ export function encodeSuperblock(superblock: Superblock, copy: number): Buffer {
 }
 
 /** Undefined when the block is no valid copy of this number in this version. */
-function decodeSuperblock(block: Buffer, copy: number): Superblock | undefined {
+export function decodeSuperblockCopy(block: Buffer, copy: number): Superblock | undefined {
   if (block.length < BLOCK_BYTES || !block.subarray(0, 8).equals(MAGIC)) return undefined;
   if (block.readUInt32LE(CHECKSUM_AT) !== crc32(block.subarray(0, CHECKSUM_AT))) return undefined;
   if (block.readUInt32LE(8) !== FORMAT_VERSION || block.readUInt32LE(12) !== copy) return undefined;
@@ -137,6 +144,8 @@ function decodeSuperblock(block: Buffer, copy: number): Superblock | undefined {
     checkpoint: numberAt(128),
     rootPage: block.readUInt32LE(136),
     rootChecksum: block.readUInt32LE(140),
+    filledBlocks: block.readUInt32LE(144),
+    filledPages: block.readUInt32LE(148),
   };
 }
 
@@ -147,7 +156,7 @@ function decodeSuperblock(block: Buffer, copy: number): Superblock | undefined {
 export async function readSuperblock(device: DeviceFile, path: string): Promise<FoundSuperblock> {
   const blocks = await readCopies(device);
   const valid = blocks.flatMap((block, copy) => {
-    const superblock = decodeSuperblock(block, copy);
+    const superblock = decodeSuperblockCopy(block, copy);
     return superblock === undefined ? [] : [{ superblock, copy }];
   });
   const deviceId = deviceIdOfMost(valid);
@@ -189,7 +198,7 @@ function unreadable(marked: Buffer): string {
 /** What is wrong with single copies while another one counts. */
 export async function superblockProblems(device: DeviceFile): Promise<string[]> {
   const blocks = await readCopies(device);
-  const copies = blocks.map(decodeSuperblock);
+  const copies = blocks.map(decodeSuperblockCopy);
   const valid = copies.flatMap((superblock, copy) => (superblock === undefined ? [] : [{ superblock, copy }]));
   const deviceId = deviceIdOfMost(valid);
   const own = valid.filter(({ superblock }) => superblock.deviceId === deviceId);

@@ -3,6 +3,9 @@
  *
  *   by offset  key: u32 first block (big endian)                          value: u32 blocks (little endian)
  *   by length  key: u32 blocks, u32 first block (both big endian)         value: empty
+ *
+ * All blocks from the frontier on are free, and are not handed out yet (engine/fill-ahead.ts): so at most one extent, the last,
+ * reaches beyond it.
  */
 import { assert } from '@holdfast/stdx';
 import type { Extent } from '../format/device-layout.js';
@@ -11,6 +14,10 @@ import { missing, type BTree, type Missing, type TreeEntry } from '../tree/b-tre
 const NOTHING = Buffer.alloc(0);
 
 export class ExtentAllocator {
+  private limit = Infinity;
+  /** Blocks from here on have not been claimed. */
+  private touched = 0;
+
   constructor(
     private readonly byOffset: BTree,
     private readonly byLength: BTree,
@@ -21,28 +28,69 @@ export class ExtentAllocator {
     return this.free;
   }
 
+  /** Extents are handed out before this block only. */
+  get frontier(): number {
+    return this.limit;
+  }
+
+  /** Blocks before the frontier that have not been claimed since it was first set. */
+  get untouchedBlocks(): number {
+    return this.limit - this.touched;
+  }
+
+  /**
+   * At the latest where the last free extent begins when it reaches the end: the frontier from here on, or `hint` where that is
+   * further.
+   */
+  setFrontier(hint: number, end: number): true | Missing {
+    const last = this.byOffset.findLastBefore(undefined);
+    if (last === missing) return missing;
+    const tail = last === undefined ? { start: end, blocks: 0 } : extentOf(last);
+    this.touched = tail.start + tail.blocks === end ? tail.start : end;
+    this.limit = Math.min(end, Math.max(hint, this.touched));
+    return true;
+  }
+
+  moveFrontier(frontier: number): void {
+    assert(frontier >= this.limit, 'What was written once stays so', { frontier });
+    this.limit = frontier;
+  }
+
   /**
    * Free extents of `blocks` in all, undefined when there are not enough: the smallest that fits, or else the largest ones,
    * `extentsMax` at most. Changes nothing.
    */
   find(blocks: number, extentsMax: number): Extent[] | undefined | Missing {
     assert(blocks > 0, 'Something is looked for', { blocks });
-    const fitting = this.byLength.findFirst(lengthKey({ start: 0, blocks }));
+    const fitting = this.findFitting(blocks);
     if (fitting === missing) return missing;
-    if (fitting !== undefined) return [{ start: fitting.key.readUInt32BE(4), blocks }];
+    if (fitting !== undefined) return [fitting];
     if (this.free < blocks) return undefined;
     const found: Extent[] = [];
     let before: Buffer | undefined;
     for (let left = blocks; left > 0;) {
-      const largest = this.byLength.findLastBefore(before);
-      if (largest === missing) return missing;
-      if (largest === undefined || found.length === extentsMax) return undefined;
-      const extent = { start: largest.key.readUInt32BE(4), blocks: Math.min(left, largest.key.readUInt32BE(0)) };
-      before = Buffer.from(largest.key);
-      found.push(extent);
-      left -= extent.blocks;
+      const entry = this.byLength.findLastBefore(before);
+      if (entry === missing) return missing;
+      if (entry === undefined || found.length === extentsMax) return undefined;
+      before = Buffer.from(entry.key);
+      const largest = lengthEntry(entry);
+      const usable = Math.min(left, largest.blocks, this.limit - largest.start);
+      if (usable <= 0) continue;
+      found.push({ start: largest.start, blocks: usable });
+      left -= usable;
     }
     return found;
+  }
+
+  /** The smallest extent that fits before the frontier. */
+  private findFitting(blocks: number): Extent | undefined | Missing {
+    for (let least: Extent = { start: 0, blocks }; ;) {
+      const entry = this.byLength.findFirst(lengthKey(least));
+      if (entry === missing || entry === undefined) return entry;
+      const { start, blocks: length } = lengthEntry(entry);
+      if (start + blocks <= this.limit) return { start, blocks };
+      least = { start: start + 1, blocks: length };
+    }
   }
 
   /** Takes free extents out of the trees, or missing when a page is not in memory and nothing was changed. */
@@ -57,6 +105,7 @@ export class ExtentAllocator {
       this.remove(free);
       for (const rest of restOf(free, extent)) this.add(rest);
       this.free -= extent.blocks;
+      this.touched = Math.max(this.touched, extent.start + extent.blocks);
     }
     return true;
   }
@@ -127,6 +176,11 @@ export function freeExtentEntry({ start, blocks }: Extent): TreeEntry {
 
 export function extentOf({ key, value }: TreeEntry): Extent {
   return { start: key.readUInt32BE(0), blocks: value.readUInt32LE(0) };
+}
+
+/** An entry of the tree by length. */
+function lengthEntry({ key }: TreeEntry): Extent {
+  return { blocks: key.readUInt32BE(0), start: key.readUInt32BE(4) };
 }
 
 /** What is left of a free extent when a part of it is taken. */

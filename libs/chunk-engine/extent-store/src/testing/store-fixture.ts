@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Deadline, KIB, type Clock } from '@holdfast/stdx';
 import { SimulatedDevice, SimulatedDevicePort, type SimulatedDeviceOptions } from '../device/simulated-device.js';
 import { ExtentStore } from '../extent-store.js';
+import { layoutOf } from '../format/device-layout.js';
 import type { UnitHeader } from '../unit-header.js';
 
 export const CLUSTER_ID = '00000000-0000-4000-8000-00000000c1c1';
@@ -10,6 +11,12 @@ export const DEVICE_ID = '00000000-0000-4000-8000-00000000dede';
 export const CAPACITY_BYTES = 1536 * KIB;
 export const SEGMENT_BYTES = 64 * KIB;
 export const PAGE_COUNT = 176;
+export const LAYOUT = layoutOf({
+  capacityBytes: CAPACITY_BYTES,
+  segmentBytes: SEGMENT_BYTES,
+  pageCount: PAGE_COUNT,
+  isPair: false,
+});
 const FORMAT = {
   deviceId: DEVICE_ID,
   clusterId: CLUSTER_ID,

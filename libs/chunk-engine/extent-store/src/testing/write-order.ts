@@ -23,6 +23,10 @@ const first = (write: WriteEvent): Buffer => write.pieces[0].bytes;
 const startOf = (write: WriteEvent): number => write.pieces[0].position;
 const endOf = (write: WriteEvent): number => startOf(write) + write.pieces.length * BLOCK_BYTES;
 
+/** Zeros ahead of use are no page and no bytes of a unit. */
+const isFilling = ({ kind, pieces }: WriteEvent): boolean =>
+  (kind === 'page' || kind === 'data') && pieces.every(({ bytes }) => bytes.every((byte) => byte === 0));
+
 /** What is wrong with the order; the run begins with an open. */
 export function orderProblems(events: readonly DeviceEvent[]): string[] {
   return new RecordedRun(events).problems();
@@ -56,7 +60,7 @@ class RecordedRun {
       }
     });
     this.writes = events.flatMap((event, at) =>
-      event.type === 'write'
+      event.type === 'write' && !isFilling(event)
         ? [{ ...event, at, durableAt: durableAt.get(`${event.device}/${event.call}`) ?? Infinity }]
         : [],
     );
