@@ -55,6 +55,13 @@ export const plantedBugs = [
     suite: 'crash-states',
   },
   {
+    name: 'write zeros before the frontier of what is filled',
+    file: 'engine/fill-ahead.ts',
+    find: `        const start = allocator.frontier;`,
+    replace: `        const start = Math.max(0, allocator.frontier - 8);`,
+    suite: 'crash-states',
+  },
+  {
     name: 'reuse a metadata page before the checkpoint',
     file: 'tree/page-space.ts',
     find: `    this.unlive(page);

@@ -1,12 +1,14 @@
 /** Space that is filled with zeros ahead of its use, and what happens when the file system below gives no more. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { BLOCK_BYTES, ManualClock } from '@holdfast/stdx';
-import type { CallKind, DeviceEvent, SimulatedDevice } from '../device/simulated-device.js';
-import type { ExtentStore } from '../extent-store.js';
-import { blockPosition } from '../format/device-layout.js';
+import { BLOCK_BYTES, KIB, MIB, ManualClock } from '@holdfast/stdx';
+import { SimulatedDevice, SimulatedDevicePort, type CallKind, type DeviceEvent } from '../device/simulated-device.js';
+import { ExtentStore } from '../extent-store.js';
+import { blockPosition, layoutOf } from '../format/device-layout.js';
 import { decodeSuperblockCopy, encodeSuperblock } from '../format/superblock.js';
 import {
+  CLUSTER_ID,
+  DEVICE_ID,
   LAYOUT,
   authority,
   bytesOf,
@@ -75,6 +77,8 @@ describe('filling ahead', () => {
     const { store } = isPair
       ? await openPair(await formattedPair(), { record })
       : await openImage(await formattedImage(), { record });
+    // More than is filled: it waits for the next step, and for its flush.
+    await put(store, 1500, 300_000);
     const there = await fillUp(store);
     await store.close();
     const dataStart = isPair ? 4 * BLOCK_BYTES : LAYOUT.dataStart;
@@ -104,6 +108,59 @@ describe('filling ahead', () => {
     await expectUnit(reopened, 2001, 4096);
     for (const [number, sizeBytes] of there) await expectUnit(reopened, number, sizeBytes);
     expect((await reopened.check()).problems).toEqual([]);
+  });
+
+  it('begins before blocks and pages are used up; nobody waits for it but the close', async () => {
+    const held: (() => void)[] = [];
+    const events: DeviceEvent[] = [];
+    const { device, store } = await openImage(await formattedImage(), {
+      record: (event) => void events.push(event),
+      turn: (kind) => {
+        const last = events.at(-1);
+        const isFilling = kind === 'write' && last?.type === 'write' && last.pieces.every(({ bytes }) => isZero(bytes));
+        return isFilling ? new Promise((resolve) => held.push(resolve)) : Promise.resolve();
+      },
+    });
+    const catalogue = await store.createCatalogue(Buffer.from('names'));
+    await put(store, 1, (LAYOUT.fillBlocks / 2) * BLOCK_BYTES);
+    for (let number = 0; number < 60; number += 1) await catalogue.put(Buffer.alloc(900, number), Buffer.alloc(400));
+    expect(await put(store, 2, 9000)).toBe('written');
+    // One step of the blocks and one of the pages.
+    expect(held).toHaveLength(2);
+    let isClosed = false;
+    const closed = store.close().then(() => (isClosed = true));
+    await delay(5);
+    expect(isClosed).toBe(false);
+    held.forEach((letGo) => letGo());
+    await closed;
+    const superblock = decodeSuperblockCopy(device.image.subarray(0, BLOCK_BYTES), 0);
+    expect(superblock).toMatchObject({ filledBlocks: 2 * LAYOUT.fillBlocks, filledPages: 2 * LAYOUT.fillPages });
+  });
+
+  it('keeps the part of a step that found room, and begins with the first step at the format', async () => {
+    const sizes = { capacityBytes: 80 * MIB, segmentBytes: 64 * KIB, pageCount: 176 };
+    const layout = layoutOf({ ...sizes, isPair: false });
+    const blank = new SimulatedDevice(Buffer.alloc(sizes.capacityBytes), { isImageShared: true });
+    const ids = { deviceId: DEVICE_ID, clusterId: CLUSTER_ID, generation: 1 };
+    await ExtentStore.format('sim', { ...ids, ...sizes, io: new SimulatedDevicePort({ sim: blank }) });
+    const filledAtFormat = (kind: 'page' | 'data'): number =>
+      blank.writes.filter((write) => write.kind === kind).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    expect(filledAtFormat('data')).toBe(layout.fillBlocks * BLOCK_BYTES);
+    expect(filledAtFormat('page')).toBe(layout.fillPages * BLOCK_BYTES);
+    // The second mebibyte of the next step has no room.
+    expect(layout.fillBlocks * BLOCK_BYTES).toBeGreaterThan(MIB);
+    const end = blockPosition(layout, layout.fillBlocks) + MIB;
+    const { device, store } = await openImage(blank.image, {
+      isImageShared: true,
+      fault: (_call, kind) => (kind === 'write' && (device.writes.at(-1)?.position ?? 0) >= end ? 'ENOSPC' : undefined),
+    });
+    await put(store, 1, layout.fillBlocks * BLOCK_BYTES);
+    // What is filled is less than the reserve.
+    await expect(put(store, 2, MIB)).rejects.toMatchObject({ code: 'DeviceFull' });
+    await store.close();
+    expect(decodeSuperblockCopy(device.image.subarray(0, BLOCK_BYTES), 0)?.filledBlocks).toBe(
+      layout.fillBlocks + MIB / BLOCK_BYTES,
+    );
   });
 
   it('does not fill again what an open finds filled', async () => {
