@@ -164,6 +164,7 @@ export class Committer {
   private async unblock(first: AnyTransaction): Promise<void> {
     if (first.logBytes > this.parts.log.groupRoom()) return this.checkpointer.begin();
     if (!this.lacksPages(first)) return undefined;
+    if (await this.parts.fill.morePages()) return undefined;
     // Pages that were copied since the last checkpoint come back with the next.
     await this.checkpointer.begin();
     await this.checkpointer.ended();
@@ -176,7 +177,12 @@ export class Committer {
   /** The last pages are kept for what makes room again. */
   private lacksPages({ takesRoom, pagesMax }: AnyTransaction): boolean {
     const { pages, small, layout } = this.parts;
-    return pages.space.freePages - small.pagesMax - pagesMax < layout.reservePages * (takesRoom ? 0.5 : 0.25);
+    const { freePages, freeFilledPages } = pages.space;
+    const needed = small.pagesMax + pagesMax;
+    const share = takesRoom ? 0.5 : 0.25;
+    return (
+      freePages - needed < layout.reservePages * share || freeFilledPages - needed < layout.reserveFilledPages * share
+    );
   }
 
   /** Closes as many of the waiting transactions as fit; undefined when none did. */

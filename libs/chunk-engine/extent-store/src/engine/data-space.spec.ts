@@ -34,7 +34,7 @@ async function coldSpace(sizes: readonly number[], random: () => number): Promis
   const cold = new PageStore(new SimulatedDevice(device.image, { turn }), { ...options, cachePagesMax: 512, epoch: 2 });
   for (const page of live) while (cold.space.take() !== page);
   const [byOffset, byLength] = roots.map((root, index) => new BTree(cold, 3 + index, root));
-  const fill = { more: () => Promise.resolve(false), hasNoRoom: false, unfilledBlocks: 0 };
+  const fill = { moreBlocks: () => Promise.resolve(false), hasNoRoom: false, unfilledBlocks: 0 };
   return new DataSpace(new ExtentAllocator(byOffset, byLength, allocator.freeBlocks), cold, fill);
 }
 

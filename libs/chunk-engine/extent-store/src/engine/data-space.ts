@@ -24,7 +24,7 @@ export class DataSpace {
   constructor(
     readonly allocator: ExtentAllocator,
     private readonly pages: PageStore,
-    private readonly fill: Pick<FillAhead, 'more' | 'hasNoRoom' | 'unfilledBlocks'>,
+    private readonly fill: Pick<FillAhead, 'moreBlocks' | 'hasNoRoom' | 'unfilledBlocks'>,
   ) {}
 
   /** Blocks that new units could have now; those without a place in the file system below only while that has room. */
@@ -69,7 +69,7 @@ export class DataSpace {
     for (let mayFill = true; ;) {
       const found = this.allocator.find(blocks, extentsMax);
       if (found !== missing && found?.length !== 1 && mayFill && blocks <= this.allocator.freeBlocks) {
-        mayFill = await this.fill.more();
+        mayFill = await this.fill.moreBlocks();
         continue;
       }
       if (found === undefined) return undefined;

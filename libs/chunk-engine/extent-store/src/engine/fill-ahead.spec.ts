@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { BLOCK_BYTES, KIB, MIB, ManualClock } from '@holdfast/stdx';
 import { SimulatedDevice, SimulatedDevicePort, type CallKind, type DeviceEvent } from '../device/simulated-device.js';
 import { ExtentStore } from '../extent-store.js';
-import { blockPosition, layoutOf } from '../format/device-layout.js';
+import { blockPosition, layoutOf, pagePosition } from '../format/device-layout.js';
 import { decodeSuperblockCopy, encodeSuperblock } from '../format/superblock.js';
 import {
   CLUSTER_ID,
@@ -69,6 +69,26 @@ async function fillUp(store: ExtentStore, firstSequence = 0): Promise<Map<number
   throw new Error('the device took everything');
 }
 
+/** A store whose writes of zeros wait until the test lets them go; later ones do not. */
+async function heldFilling() {
+  const held: (() => void)[] = [];
+  const events: DeviceEvent[] = [];
+  let isHolding = true;
+  const { device, store } = await openImage(await formattedImage(), {
+    record: (event) => void events.push(event),
+    turn: (kind) => {
+      const last = events.at(-1);
+      const isFilling = kind === 'write' && last?.type === 'write' && last.pieces.every(({ bytes }) => isZero(bytes));
+      return isFilling && isHolding ? new Promise((resolve) => held.push(resolve)) : Promise.resolve();
+    },
+  });
+  const letGo = (): void => {
+    isHolding = false;
+    for (const resolve of held) resolve();
+  };
+  return { device, store, held, letGo };
+}
+
 describe('filling ahead', () => {
   it.each(['file', 'pair'] as const)('seed-2.13: no unit is the first to write its place, in a %s', async (layout) => {
     const events: DeviceEvent[] = [];
@@ -111,16 +131,7 @@ describe('filling ahead', () => {
   });
 
   it('begins before blocks and pages are used up; nobody waits for it but the close', async () => {
-    const held: (() => void)[] = [];
-    const events: DeviceEvent[] = [];
-    const { device, store } = await openImage(await formattedImage(), {
-      record: (event) => void events.push(event),
-      turn: (kind) => {
-        const last = events.at(-1);
-        const isFilling = kind === 'write' && last?.type === 'write' && last.pieces.every(({ bytes }) => isZero(bytes));
-        return isFilling ? new Promise((resolve) => held.push(resolve)) : Promise.resolve();
-      },
-    });
+    const { device, store, held, letGo } = await heldFilling();
     const catalogue = await store.createCatalogue(Buffer.from('names'));
     await put(store, 1, (LAYOUT.fillBlocks / 2) * BLOCK_BYTES);
     for (let number = 0; number < 60; number += 1) await catalogue.put(Buffer.alloc(900, number), Buffer.alloc(400));
@@ -131,10 +142,24 @@ describe('filling ahead', () => {
     const closed = store.close().then(() => (isClosed = true));
     await delay(5);
     expect(isClosed).toBe(false);
-    held.forEach((letGo) => letGo());
+    letGo();
     await closed;
     const superblock = decodeSuperblockCopy(device.image.subarray(0, BLOCK_BYTES), 0);
     expect(superblock).toMatchObject({ filledBlocks: 2 * LAYOUT.fillBlocks, filledPages: 2 * LAYOUT.fillPages });
+  });
+
+  it('lets what needs pages wait for the step under way, and refuses none of it', async () => {
+    const { store, held, letGo } = await heldFilling();
+    const catalogue = await store.createCatalogue(Buffer.from('names'));
+    let count = 0;
+    const keys = Array.from({ length: 60 }, (_, number) => Buffer.from(`${number}`.padStart(200, 'k')));
+    const work = Promise.all(keys.map((key) => catalogue.put(key, Buffer.alloc(900)).then(() => (count += 1))));
+    await delay(20);
+    expect(count).toBeLessThan(keys.length);
+    expect(held).toHaveLength(1);
+    letGo();
+    await work;
+    await store.close();
   });
 
   it('keeps the part of a step that found room, and begins with the first step at the format', async () => {
@@ -254,6 +279,39 @@ describe('a file system below without room', () => {
     const { store: again } = await openImage(device.image);
     for (const number of small) await expectUnit(again, number, 4096);
     expect((await again.check()).problems).toEqual([]);
+  });
+
+  it('seed-2.13: what has no room for its pages is refused before a checkpoint would wait for it; removals go on', async () => {
+    const behind = { page: pagePosition(LAYOUT, LAYOUT.fillPages), data: frontierAtFormat };
+    const { device, store } = await openImage(await formattedImage(), {
+      fault: (_call: number, at: CallKind) => {
+        const { kind, position } = device.writes.at(-1) ?? { kind: 'log', position: 0 };
+        return at === 'write' && (kind === 'page' || kind === 'data') && position >= behind[kind]
+          ? 'ENOSPC'
+          : undefined;
+      },
+    });
+    await put(store, 1, 9000);
+    const catalogue = await store.createCatalogue(Buffer.from('names'));
+    const key = (number: number): Buffer => Buffer.from(`${number}`.padStart(200, 'k'));
+    let count = 0;
+    for (let outcome = ''; outcome !== 'DeviceFull'; count += 1) {
+      const work = catalogue.put(key(count), Buffer.alloc(900, count));
+      outcome = await work.then(
+        () => 'written',
+        (error: { code: string }) => error.code,
+      );
+      expect(['written', 'DeviceFull']).toContain(outcome);
+    }
+    expect(count).toBeGreaterThan(40);
+    expect(store.status().state).toBe('full');
+    await store.checkpoint();
+    for (let number = 0; number < count; number += 1) await catalogue.delete(key(number));
+    expect(await store.free([unitOf(1)], authority(1n))).toBe(1);
+    await store.checkpoint();
+    await catalogue.put(key(0), Buffer.alloc(900));
+    await store.close();
+    expect((await (await openImage(device.image)).store.check()).problems).toEqual([]);
   });
 
   it('seed-2.22: a write of zeros that fails is the end of the device', async () => {

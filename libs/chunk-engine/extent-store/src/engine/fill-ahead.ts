@@ -2,7 +2,8 @@
  * Fills the device with zeros ahead of its use. A block of a file gets its place on the disk when it is first written, which
  * costs the file system below a change of its own, and may find no room. So that neither happens to a unit on its way, data
  * blocks are handed out only below a frontier, up to which everything was written once; behind it zeros are written in
- * steps, in the background, before they are needed. Pages come from below a frontier of their own while there are some.
+ * steps, in the background, before they are needed. Pages have a frontier of their own: a transaction is closed only when those
+ * before it suffice, for it and for all that the log holds.
  *
  * The frontiers stand in the superblock as a hint. Nothing depends on it: at an open everything before the last free extent
  * counts as written, and what was filled already is at worst filled again. Behind a frontier no tree, no record and no
@@ -90,7 +91,7 @@ export class FillAhead {
     return this.lacksRoom;
   }
 
-  /** That was a while ago: `more` asks again. */
+  /** That was a while ago: `moreBlocks` and `morePages` ask again. */
   get mayAskAgain(): boolean {
     return this.lacksRoom && this.parts.clock.monotonicMs() >= this.heldUntilMs;
   }
@@ -103,8 +104,14 @@ export class FillAhead {
   }
 
   /** Resolves to true when more data blocks can be handed out, to false when there is no room for them, or no more of them. */
-  more(): Promise<boolean> {
+  moreBlocks(): Promise<boolean> {
     return this.unfilledBlocks === 0 ? Promise.resolve(false) : this.step(this.data);
+  }
+
+  /** As `moreBlocks`, for metadata pages. */
+  morePages(): Promise<boolean> {
+    const { layout, pages } = this.parts;
+    return pages.frontier === layout.pageCount ? Promise.resolve(false) : this.step(this.pages);
   }
 
   /** Begins nothing more; resolves when nothing is under way. */

@@ -29,8 +29,10 @@ export class UnitWriter {
 
   /** No unit of any size is taken. */
   get isFull(): boolean {
-    const lacksBlocks = this.roomBlocks <= 0 && !this.parts.fill.mayAskAgain;
-    return lacksBlocks || this.health.lacksSpaceBelow || this.lacksPages;
+    if (this.health.lacksSpaceBelow) return true;
+    // The next unit finds out.
+    if (this.parts.fill.mayAskAgain) return false;
+    return this.roomBlocks <= 0 || this.lacksPages;
   }
 
   /**
@@ -40,7 +42,7 @@ export class UnitWriter {
   async write(key: Buffer, header: UnitHeader, pull: Pull, deadline: Deadline, isRewrite: boolean): Promise<void> {
     const blocks = blocksFor(header.unitSizeBytes);
     if (this.health.lacksSpaceBelow) throw this.health.fullError();
-    if (this.parts.fill.mayAskAgain) await this.parts.fill.more();
+    if (this.parts.fill.mayAskAgain) await this.parts.fill.moreBlocks();
     if (!this.hasRoom(blocks)) await this.makeRoom(blocks);
     if (header.unitSizeBytes > this.parts.layout.smallUnitMaxBytes) return this.writeLarge(header, pull, deadline);
     const { space, log } = this.parts;
@@ -64,8 +66,9 @@ export class UnitWriter {
   }
 
   private get lacksPages(): boolean {
-    const { pages, layout } = this.parts;
-    return pages.space.freePages < layout.reservePages;
+    const { pages, layout, fill } = this.parts;
+    const { freePages, freeFilledPages } = pages.space;
+    return freePages < layout.reservePages || (fill.hasNoRoom && freeFilledPages < layout.reserveFilledPages);
   }
 
   private hasRoom(blocks: number): boolean {

@@ -65,6 +65,8 @@ export interface DeviceLayout extends LayoutSizes {
   readonly reserveBlocks: number;
   /** Pages that only frees and checkpoints may take. */
   readonly reservePages: number;
+  /** As `reservePages`, of those that were written once: the file system below may have no room for others. */
+  readonly reserveFilledPages: number;
   /** Units that one transaction frees: its pages fit into the reserve. */
   readonly freeKeysMax: number;
   /** Largest log group, header, padding and payload included. */
@@ -103,6 +105,7 @@ export function layoutOf(sizes: LayoutSizes): DeviceLayout {
   if (dataBlocks < 1) throw new RangeError(`${capacityBytes} bytes leave no room for data behind ${dataStart}`);
   const reservePages = Math.max(RESERVE_PAGES_MIN, Math.ceil(pageCount / 32));
   const groupMaxBytes = Math.min(GROUP_MAX_BYTES, roundDown(segmentBytes / 4));
+  const fillPages = fillStep(pageCount, FILL_PAGES_MAX);
   return {
     ...sizes,
     pagesStart: SUPERBLOCK_BYTES + 2 * segmentBytes,
@@ -110,13 +113,14 @@ export function layoutOf(sizes: LayoutSizes): DeviceLayout {
     dataBlocks,
     reserveBlocks: Math.ceil(dataBlocks * RESERVE_SHARE),
     reservePages,
+    reserveFilledPages: Math.min(reservePages, fillPages / 2),
     freeKeysMax: Math.min(FREE_KEYS_MAX, Math.floor(reservePages / 8)),
     groupMaxBytes,
     smallUnitMaxBytes: Math.min(SMALL_UNIT_MAX_BYTES, groupMaxBytes / 2),
     moveBlocksMax: segmentBytes / BLOCK_BYTES / MOVES_OF_A_SEGMENT,
     extentsMax: EXTENTS_MAX,
     fillBlocks: fillStep(dataBlocks, FILL_BLOCKS_MAX),
-    fillPages: fillStep(pageCount, FILL_PAGES_MAX),
+    fillPages,
   };
 }
 
