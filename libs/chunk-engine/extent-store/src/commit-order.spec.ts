@@ -2,6 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { BLOCK_BYTES } from '@holdfast/stdx';
 import type { DeviceEvent, Piece } from './device/simulated-device.js';
+import { SUPERBLOCK_BYTES } from './format/device-layout.js';
+import { decodeSuperblockCopy } from './format/superblock.js';
 import { decodeRecords } from './log/log-record.codec.js';
 import { content, fill, gate, isSettled, text } from './testing/catalogue-fixture.js';
 import {
@@ -124,6 +126,33 @@ describe('the order of writes', () => {
       // In a pair the blocks that a group names are durable before the group is written.
       if (isPair) expect(logBeforeBlocks(events)).toEqual([]);
     }
+  });
+
+  it('seed-2.17: what a crash left in one superblock copy stands in all of them before anything else is written', async () => {
+    const { device, store } = await open();
+    await put(store, 1, 20_000);
+    await store.checkpoint();
+    const before = Buffer.from(device.image.subarray(0, SUPERBLOCK_BYTES));
+    await put(store, 2, 20_000);
+    await store.checkpoint();
+    const newest = decodeSuperblockCopy(device.image.subarray(0, BLOCK_BYTES), 0);
+    // The power went when the first copy stood.
+    before.copy(device.image, BLOCK_BYTES, BLOCK_BYTES);
+    const { device: again, store: reopened } = await openImage(device.image);
+    await put(reopened, 3, 100);
+    const first = again.events.findIndex((event) => event.type === 'write' && event.kind !== 'superblock');
+    const renewed = again.events.slice(0, first).flatMap((event) => (event.type === 'write' ? event.pieces : []));
+    expect(renewed.map(({ position }) => position / BLOCK_BYTES).sort()).toEqual([0, 1, 2, 3]);
+    for (const { position, bytes } of renewed)
+      expect(decodeSuperblockCopy(bytes, position / BLOCK_BYTES)).toMatchObject({
+        checkpoint: newest?.checkpoint,
+        rootPage: newest?.rootPage,
+        rootChecksum: newest?.rootChecksum,
+        firstGroupSequence: newest?.firstGroupSequence,
+      });
+    // And is flushed; the copy that counted is written last.
+    expect(again.events.slice(0, first).at(-1)?.type).toBe('durable');
+    expect(renewed.at(-1)?.position).toBeLessThan(2 * BLOCK_BYTES);
   });
 
   it('seed-2.24: of an answer at the close, log and then pages come to the meta-device afterwards, and nothing to the other', async () => {
