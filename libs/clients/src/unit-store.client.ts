@@ -12,6 +12,7 @@ import {
   type DatabaseIdentity,
   type DeviceLocation,
   type DeviceStatus,
+  type LentUnit,
   type ListedUnit,
   type Schema,
   type UnitHeader,
@@ -71,7 +72,7 @@ export class RemoteUnitStore extends UnitStore {
     unit: UnitPosition,
     offset: number,
     length: number,
-  ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined> {
+  ): Promise<LentUnit | undefined> {
     const copy = call.copy === 'secondary' ? 'secondary' : 'primary';
     const path = `${pathOf(device, unit)}?offset=${offset}&length=${length}&copy=${copy}`;
     const response = await this.connections.exchange({ call, address: device.address, method: 'GET', path });
@@ -83,7 +84,7 @@ export class RemoteUnitStore extends UnitStore {
     }
     if (response.statusCode !== 200) throw await errorOfResponse(response, device.address);
     const bytes = await readWhole(response, device.address, length);
-    return { header: unitHeaderOf(unit, field, device), bytes };
+    return { header: unitHeaderOf(unit, field, device), bytes, release: ownMemory };
   }
 
   override async free(
@@ -178,6 +179,9 @@ export class RemoteUnitStore extends UnitStore {
     return schema.decode(JSON.parse(text), 'answer');
   }
 }
+
+/** What came over a connection is the caller's own. */
+function ownMemory(): void {}
 
 async function pump(request: ClientRequest, bytes: AsyncIterable<Buffer>, sizeBytes: number): Promise<void> {
   let sentBytes = 0;

@@ -98,6 +98,7 @@ export {
   UnitStore,
   type DeviceLocation,
   type DeviceStatus,
+  type LentUnit,
   type ListedUnit,
   type UnitHeader,
   type UnitPosition,

@@ -35,7 +35,9 @@ export abstract class ObjectData {
 
   /**
    * The bytes of the range in order, each only after its unit verified. A failure after the first byte is thrown from the
-   * iteration: the consumer destroys its connection, never ends it cleanly with fewer bytes.
+   * iteration: the consumer destroys its connection, never ends it cleanly with fewer bytes. Each piece is lent until the next
+   * one is asked for or the iteration is left: then its memory may hold bytes of another object. Who hands a piece to a socket
+   * waits until the socket is done with it; who keeps it copies it.
    */
   abstract read(call: CallContext, range: ReadRange): AsyncIterable<Buffer>;
 }

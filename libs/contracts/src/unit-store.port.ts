@@ -23,6 +23,17 @@ export interface UnitHeader {
   readonly writeId: WriteId;
 }
 
+/**
+ * Bytes of a unit, lent: their memory is used for others once they are released. Who cannot tell when nobody looks at them any
+ * more does not release them, and they are collected like any other memory.
+ */
+export interface LentUnit {
+  readonly header: UnitHeader;
+  readonly bytes: Buffer;
+  /** Once. */
+  readonly release: () => void;
+}
+
 export interface UnitReceipt {
   readonly epoch: bigint;
   readonly deviceGeneration: number;
@@ -70,7 +81,7 @@ export abstract class UnitStore {
     unit: UnitPosition,
     offset: number,
     length: number,
-  ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined>;
+  ): Promise<LentUnit | undefined>;
 
   /** Frees units for this database. Absent ones count as freed. Errors: ForeignDatabase. */
   abstract free(

@@ -8,6 +8,7 @@ import {
   type DatabaseIdentity,
   type DeviceLocation,
   type DeviceStatus,
+  type LentUnit,
   type ListedUnit,
   type TraceLog,
   type UnitHeader,
@@ -15,7 +16,7 @@ import {
   type UnitReadCall,
   type UnitReceipt,
 } from '@holdfast/contracts';
-import { ExtentStoreError, type ExtentStore, type StoredUnit } from '@holdfast/extent-store';
+import { ExtentStoreError, type ExtentStore } from '@holdfast/extent-store';
 import { ByteBudget } from '@holdfast/service-host';
 import { EpochFence } from './epoch-fence.js';
 
@@ -96,31 +97,10 @@ export class LocalUnitStore extends UnitStore {
     unit: UnitPosition,
     offset: number,
     length: number,
-  ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined> {
-    return this.readUnit(call, device, unit, { offset, length }, { own: true });
-  }
-
-  /** As `read`; the bytes are valid until the caller releases them, which it does once nobody looks at them any more. */
-  async lend(
-    call: UnitReadCall,
-    device: DeviceLocation,
-    unit: UnitPosition,
-    offset: number,
-    length: number,
-  ): Promise<StoredUnit | undefined> {
-    return this.readUnit(call, device, unit, { offset, length }, { own: false });
-  }
-
-  private async readUnit(
-    call: UnitReadCall,
-    device: DeviceLocation,
-    unit: UnitPosition,
-    range: { readonly offset: number; readonly length: number },
-    memory: { readonly own: boolean },
-  ): Promise<StoredUnit | undefined> {
+  ): Promise<LentUnit | undefined> {
     const owned = this.owned(device.deviceId);
     try {
-      const found = await owned.store.read(unit.chunkId, unit.unitIndex, range, memory);
+      const found = await owned.store.read(unit.chunkId, unit.unitIndex, { offset, length });
       if (call.flow === 'object-download') this.trace.step(call, call.copy === 'secondary' ? 11 : 9, device.deviceId);
       return found;
     } catch (error) {

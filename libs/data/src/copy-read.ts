@@ -1,4 +1,4 @@
-import { HoldfastError } from '@holdfast/contracts';
+import { HoldfastError, type LentUnit } from '@holdfast/contracts';
 import type { WatchedRead } from './slow-read-watch.js';
 import type { UnitSource } from './unit-source.js';
 
@@ -18,7 +18,7 @@ export class CopyRead implements WatchedRead {
   private begun = 0;
   private pending = 0;
   private settled = false;
-  private resolve: (bytes: Buffer) => void = () => undefined;
+  private resolve: (unit: LentUnit) => void = () => undefined;
   private reject: (error: HoldfastError) => void = () => undefined;
 
   constructor(
@@ -31,8 +31,8 @@ export class CopyRead implements WatchedRead {
     this.first = this.firstCopy();
   }
 
-  /** Errors: DataUnreadable. */
-  run(): Promise<Buffer> {
+  /** The bytes, lent. Errors: DataUnreadable. */
+  run(): Promise<LentUnit> {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -60,17 +60,18 @@ export class CopyRead implements WatchedRead {
     const index = (this.first + this.begun) % this.copies;
     this.begun += 1;
     this.pending += 1;
-    void this.source.read(index, this.offset, this.length).then((bytes) => this.answered(bytes));
+    void this.source.read(index, this.offset, this.length).then((unit) => this.answered(unit));
   }
 
-  private answered(bytes: Buffer | undefined): void {
+  private answered(unit: LentUnit | undefined): void {
     this.pending -= 1;
-    if (this.settled) return;
-    if (bytes === undefined && this.begun < this.copies) return this.ask();
-    if (bytes === undefined && this.pending > 0) return;
+    // Another copy was faster.
+    if (this.settled) return unit?.release();
+    if (unit === undefined && this.begun < this.copies) return this.ask();
+    if (unit === undefined && this.pending > 0) return;
     this.settled = true;
     this.source.slowReads.unwatch(this);
-    if (bytes !== undefined) this.resolve(bytes);
+    if (unit !== undefined) this.resolve(unit);
     else this.reject(new HoldfastError('DataUnreadable', undefined, { chunkId: this.source.chunk.layout.chunkId }));
   }
 }

@@ -1,6 +1,7 @@
-import { HoldfastError } from '@holdfast/contracts';
+import { HoldfastError, type LentUnit } from '@holdfast/contracts';
 import { storedUnitSize, unitSizeFor } from '@holdfast/erasure';
 import { codeFor } from './erasure-codes.js';
+import type { LentBuffers } from './lent-buffers.js';
 import type { WatchedRead } from './slow-read-watch.js';
 import type { UnitSource } from './unit-source.js';
 
@@ -35,8 +36,10 @@ export class GroupRead implements WatchedRead {
   private readonly states: UnitState[];
   /** Set once other units have to help: the bytes of every unit that are needed to compute the missing ones. */
   private columns: Slice | undefined;
+  /** All that was read, also what an answer is computed of: given back together with it. */
+  private readonly lent: LentUnit[] = [];
   private settled = false;
-  private resolve: (buffers: Buffer[]) => void = () => undefined;
+  private resolve: (read: LentBuffers) => void = () => undefined;
   private reject: (error: HoldfastError) => void = () => undefined;
 
   constructor(
@@ -59,8 +62,8 @@ export class GroupRead implements WatchedRead {
     }));
   }
 
-  /** The bytes in order, as one buffer per unit. Errors: DataUnreadable. */
-  run(): Promise<Buffer[]> {
+  /** One buffer per unit. Errors: DataUnreadable. */
+  run(): Promise<LentBuffers> {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -105,15 +108,17 @@ export class GroupRead implements WatchedRead {
     }
     state.pending = true;
     state.slow = false;
-    void this.source.read(unit, start, length).then((bytes) => this.answered(unit, slice, bytes));
+    void this.source.read(unit, start, length).then((found) => this.answered(unit, slice, found));
   }
 
-  private answered(unit: number, slice: Slice, bytes: Buffer | undefined): void {
+  private answered(unit: number, slice: Slice, found: LentUnit | undefined): void {
     const state = this.states[unit];
-    if (this.settled || state.slice !== slice) return;
+    // Late, or of another question than the last one.
+    if (this.settled || state.slice !== slice) return found?.release();
+    if (found !== undefined) this.lent.push(found);
     state.pending = false;
-    state.bytes = bytes;
-    state.failed = bytes === undefined;
+    state.bytes = found?.bytes;
+    state.failed = found === undefined;
     if (this.finishIfDone()) return;
     if (state.failed || this.columns !== undefined) this.askForHelp();
   }
@@ -129,7 +134,7 @@ export class GroupRead implements WatchedRead {
     const computed = complete ? buffers : this.compute();
     if (computed === undefined) return false;
     this.settle();
-    this.resolve(computed);
+    this.resolve({ buffers: computed, release: () => this.releaseAll() });
     return true;
   }
 
@@ -184,6 +189,7 @@ export class GroupRead implements WatchedRead {
     }
     if (this.finishIfDone() || this.states.some((state) => state.pending)) return;
     this.settle();
+    this.releaseAll();
     this.reject(new HoldfastError('DataUnreadable', undefined, { chunkId: this.source.chunk.layout.chunkId }));
   }
 
@@ -209,6 +215,10 @@ export class GroupRead implements WatchedRead {
     const units = this.states.map((_, unit) => unit).filter(askable);
     const rank = (unit: number) => (this.source.isPromising(unit) ? 0 : this.unitCount) + unit;
     return units.sort((a, b) => rank(a) - rank(b));
+  }
+
+  private releaseAll(): void {
+    for (const unit of this.lent.splice(0)) unit.release();
   }
 
   private settle(): void {

@@ -125,7 +125,7 @@ describe('reads from one set', () => {
     const pieces: Buffer[] = [];
     const read = async () => {
       for await (const piece of data.objects.read(call(), { chunks, firstByte: 0, lastByte: body.length - 1 }))
-        pieces.push(piece);
+        pieces.push(Buffer.from(piece));
     };
     await expect(read()).rejects.toMatchObject({ code: 'DataUnreadable' });
     expect(Buffer.concat(pieces).equals(body.subarray(0, CHUNK))).toBe(true);

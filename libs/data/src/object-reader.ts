@@ -12,6 +12,7 @@ import { ByteBudget } from '@holdfast/service-host';
 import { OnePiece } from '@holdfast/stdx';
 import { CopyRead } from './copy-read.js';
 import { GroupRead } from './group-read.js';
+import type { LentBuffers } from './lent-buffers.js';
 import { UnitSource, type UnitSourceParts } from './unit-source.js';
 
 /** Reads up to this size do not count against the readers' memory. */
@@ -38,7 +39,7 @@ interface ChunkPart {
 }
 
 interface FetchedPart {
-  readonly buffers: readonly Buffer[];
+  readonly read: LentBuffers;
   readonly heldBytes: number;
 }
 
@@ -66,8 +67,8 @@ export class ObjectReader {
     return reading.run(parts);
   }
 
-  /** One whole chunk from the given copy, as buffers in order. Errors: DataUnreadable. */
-  async readCopy(call: CallContext, layout: UnitLayout, sizeBytes: number): Promise<readonly Buffer[]> {
+  /** One whole chunk from the given copy. Errors: DataUnreadable. */
+  async readCopy(call: CallContext, layout: UnitLayout, sizeBytes: number): Promise<LentBuffers> {
     await this.sources.maps.get(call);
     return fetchPart(new UnitSource(this.sources, call, { layout, sizeBytes }), 0, sizeBytes - 1);
   }
@@ -94,7 +95,7 @@ class RangeReading {
         current = await (next ?? this.fetch(parts[at], await this.take(parts[at])));
         next = at + 1 < parts.length ? this.fetchAhead(parts[at + 1]) : undefined;
         if (at + 1 === parts.length) this.traceEnd(parts[at].index - parts[0].index + 1);
-        for (const bytes of current.buffers) yield bytes;
+        for (const bytes of current.read.buffers) yield bytes;
         this.give(current);
         current = undefined;
       }
@@ -119,9 +120,10 @@ class RangeReading {
     this.traceSource(primary, false);
     const source = new UnitSource(this.sources, this.call, { layout: primary, sizeBytes });
     try {
-      return await new CopyRead(source, first, last - first + 1).run();
+      // Not released: small bytes go out long after whoever asked for them has left.
+      return (await new CopyRead(source, first, last - first + 1).run()).bytes;
     } catch {
-      return Buffer.concat(await this.fetchChunk({ index, first, last }));
+      return Buffer.concat((await this.fetchChunk({ index, first, last })).buffers);
     }
   }
 
@@ -150,6 +152,7 @@ class RangeReading {
   }
 
   private give(part: FetchedPart): void {
+    part.read.release();
     this.memory.give(part.heldBytes);
   }
 
@@ -163,7 +166,7 @@ class RangeReading {
 
   private async fetch(part: ChunkPart, heldBytes: number): Promise<FetchedPart> {
     try {
-      return { buffers: await this.fetchChunk(part), heldBytes };
+      return { read: await this.fetchChunk(part), heldBytes };
     } catch (error) {
       this.memory.give(heldBytes);
       throw error;
@@ -171,7 +174,7 @@ class RangeReading {
   }
 
   /** From one set; from the other when that one cannot give it. Chunks of one read take turns between the two. */
-  private async fetchChunk(part: ChunkPart): Promise<readonly Buffer[]> {
+  private async fetchChunk(part: ChunkPart): Promise<LentBuffers> {
     const { primary, secondary, sizeBytes } = this.chunks[part.index];
     const view = await this.sources.maps.get(this.call);
     const turn = this.chunks.length > 1 && part.index % 2 === 1;
@@ -182,8 +185,8 @@ class RangeReading {
         this.traceSource(layout, isSecondary);
         const unitCall: UnitReadCall = isSecondary ? { ...this.call, copy: 'secondary' } : this.call;
         const source = new UnitSource(this.sources, unitCall, { layout, sizeBytes });
-        const buffers = await fetchPart(source, part.first, part.last).catch(unlessUnreadable);
-        if (buffers !== undefined) return buffers;
+        const read = await fetchPart(source, part.first, part.last).catch(unlessUnreadable);
+        if (read !== undefined) return read;
       }
       // The map may be too old to know where the units are: once more by a newer one.
       const newer = await this.sources.maps.refresh(this.call).catch(() => view);
@@ -201,9 +204,10 @@ class RangeReading {
   }
 }
 
-async function fetchPart(source: UnitSource, first: number, last: number): Promise<readonly Buffer[]> {
+async function fetchPart(source: UnitSource, first: number, last: number): Promise<LentBuffers> {
   if (source.chunk.layout.k > 1) return new GroupRead(source, first, last).run();
-  return [await new CopyRead(source, first, last - first + 1).run()];
+  const { bytes, release } = await new CopyRead(source, first, last - first + 1).run();
+  return { buffers: [bytes], release };
 }
 
 function unlessUnreadable(error: unknown): undefined {

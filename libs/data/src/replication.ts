@@ -102,9 +102,10 @@ export class Replication {
     const memory = await this.pool.acquire(groupBytesFor(entry.sizeBytes, profile), call.deadline);
     try {
       const { data, parity } = groupRegions(memory.bytes, entry.sizeBytes);
+      const read = await this.parts.reader.readCopy(call, entry.primary, entry.sizeBytes);
       let at = 0;
-      for (const bytes of await this.parts.reader.readCopy(call, entry.primary, entry.sizeBytes))
-        at += bytes.copy(data, at);
+      for (const bytes of read.buffers) at += bytes.copy(data, at);
+      read.release();
       const setsOf = (view: ClusterView) => secondarySets(view, bucketName, entry.primary.setId);
       return await this.parts.groups.write(call, { bucketId, writeId, profile, setsOf }, data, parity);
     } finally {

@@ -1,4 +1,4 @@
-import type { DevicePlace, UnitHeader, UnitLayout, UnitReadCall, UnitStore } from '@holdfast/contracts';
+import type { DevicePlace, LentUnit, UnitHeader, UnitLayout, UnitReadCall, UnitStore } from '@holdfast/contracts';
 import { storedUnitSize } from '@holdfast/erasure';
 import { log } from '@holdfast/service-host';
 import type { ClusterMapCache } from './cluster-map-cache.js';
@@ -39,20 +39,20 @@ export class UnitSource {
   }
 
   /**
-   * Verified bytes of a unit that is what the record says. Undefined for one that is absent, damaged, of another chunk or out
+   * Verified bytes of a unit that is what the record says, lent. Undefined for one that is absent, damaged, of another chunk or out
    * of reach: its reason is logged, and the reader turns to other units. Never rejects.
    */
-  async read(unitIndex: number, offset: number, length: number): Promise<Buffer | undefined> {
+  async read(unitIndex: number, offset: number, length: number): Promise<LentUnit | undefined> {
     const place = this.place(unitIndex);
     if (place === undefined) return this.missing(unitIndex, undefined, 'the map has no such device');
     const { chunkId } = this.chunk.layout;
     try {
       const found = await this.parts.units.read(this.call, place, { chunkId, unitIndex }, offset, length);
       if (found === undefined) return this.missing(unitIndex, place, 'absent');
-      if (!this.isRecorded(found.header, unitIndex))
-        return this.missing(unitIndex, place, 'another unit than recorded');
-      if (found.bytes.length !== length) return this.missing(unitIndex, place, 'fewer bytes than recorded');
-      return found.bytes;
+      const isRecorded = this.isRecorded(found.header, unitIndex);
+      if (isRecorded && found.bytes.length === length) return found;
+      found.release();
+      return this.missing(unitIndex, place, isRecorded ? 'fewer bytes than recorded' : 'another unit than recorded');
     } catch (error) {
       this.parts.health.noteFailure(place, error);
       return this.missing(unitIndex, place, 'failed', error);

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '@holdfast/stdx';
+import { assert, systemClock, type Clock } from '@holdfast/stdx';
 import {
   HoldfastError,
   UnitStore,
@@ -6,6 +6,7 @@ import {
   type DatabaseIdentity,
   type DeviceLocation,
   type DeviceStatus,
+  type LentUnit,
   type ListedUnit,
   type UnitHeader,
   type UnitPosition,
@@ -27,6 +28,9 @@ export interface UnitCall {
 
 /** Throws, waits, or lets the call pass. */
 export type UnitFault = (call: UnitCall) => void | Promise<void>;
+
+/** No byte stays what it was. */
+const POISON = 0x5a;
 
 const keyOf = ({ chunkId, unitIndex }: UnitPosition): string => `${chunkId}${String(unitIndex).padStart(3, '0')}`;
 
@@ -107,12 +111,13 @@ export class InMemoryUnitStore extends UnitStore {
     unit: UnitPosition,
     offset: number,
     length: number,
-  ): Promise<{ header: UnitHeader; bytes: Buffer } | undefined> {
+  ): Promise<LentUnit | undefined> {
     await this.begin('read', device, unit);
     const held = this.held(device.deviceId).get(keyOf(unit));
     if (held === undefined) return undefined;
     const { writtenAtMs: _writtenAtMs, ...header } = held.header;
-    return { header, bytes: Buffer.from(held.bytes.subarray(offset, offset + length)) };
+    const bytes = Buffer.from(held.bytes.subarray(offset, offset + length));
+    return { header, bytes, release: poisonOnce(bytes) };
   }
 
   override async free(
@@ -163,6 +168,16 @@ export class InMemoryUnitStore extends UnitStore {
     if (units === undefined) throw new HoldfastError('ServiceUnavailable', `no device ${deviceId}`);
     return units;
   }
+}
+
+/** What was released is read by nobody: who still does finds none of the bytes that it wants. */
+function poisonOnce(bytes: Buffer): () => void {
+  let isReleased = false;
+  return () => {
+    assert(!isReleased, 'a unit is released once');
+    isReleased = true;
+    for (let at = 0; at < bytes.length; at += 1) bytes[at] ^= POISON;
+  };
 }
 
 function sameHeader(held: ListedUnit, given: UnitHeader): boolean {

@@ -62,7 +62,7 @@ export interface FreeAuthority {
 
 /**
  * The whole unit, or the range asked for cut at the unit's end. Its bytes are lent: nobody may look at them once they are
- * released. Who cannot tell when that will be asks for `own` memory, which goes back to nobody.
+ * released. Who cannot tell when that will be does not release them.
  */
 export interface StoredUnit extends LentBytes {
   readonly header: UnitHeader;
@@ -189,12 +189,7 @@ export class ExtentStore {
    * unit is not here. The bytes are not to be changed: other readers may be given the same.
    * @throws ExtentStoreError DeviceDead instead of an absence that may be a free that never became durable; UnitDamaged when the bytes cannot be read or do not verify, MetadataDamaged
    */
-  async read(
-    chunkId: string,
-    unitIndex: number,
-    range?: ByteRange,
-    { own = false }: { readonly own?: boolean } = {},
-  ): Promise<StoredUnit | undefined> {
+  async read(chunkId: string, unitIndex: number, range?: ByteRange): Promise<StoredUnit | undefined> {
     if (range !== undefined && !(range.offset >= 0 && range.length >= 0))
       throw new RangeError(`range ${range.offset}+${range.length}`);
     const recent = this.recent.get(chunkId, unitIndex);
@@ -202,7 +197,7 @@ export class ExtentStore {
     const key = { chunkId, unitIndex };
     checkUnitKey(key);
     const { moment } = this.recent;
-    const unit = await this.readVerified(unitKeyBytes(key), { range, own });
+    const unit = await this.readVerified(unitKeyBytes(key), { range });
     if (unit === undefined) this.refuseAbsence();
     else this.recent.add(unit.header, unit.bytes, moment);
     return unit;

@@ -80,7 +80,7 @@ export class UnitHttpController {
     try {
       const readCall: UnitReadCall = { ...call, copy };
       const position = { chunkId: match[2], unitIndex: Number(match[3]) };
-      const found = await this.units.lend(readCall, here(match[1]), position, query.count('offset'), lengthBytes);
+      const found = await this.units.read(readCall, here(match[1]), position, query.count('offset'), lengthBytes);
       if (found === undefined) {
         response.writeHead(204, { [UNIT_HEADER_FIELD]: 'absent' }).end();
         return;

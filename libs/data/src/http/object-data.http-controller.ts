@@ -57,8 +57,7 @@ export class ObjectDataHttpController {
         'content-type': 'application/octet-stream',
         'content-length': range.lastByte - range.firstByte + 1,
       });
-      for (; step.done !== true && !response.destroyed; step = await bytes.next())
-        if (!response.write(step.value)) await whenDrained(response);
+      for (; step.done !== true && !response.destroyed; step = await bytes.next()) await sent(response, step.value);
       if (!response.destroyed) response.end();
     } finally {
       await bytes.return?.();
@@ -116,14 +115,14 @@ async function rangeOf(request: IncomingMessage): Promise<ReadRange> {
   return { chunks, firstByte, lastByte };
 }
 
-function whenDrained(response: ServerResponse): Promise<void> {
+/** Resolves when the socket does not look at the bytes any more: it took them all, or is closed. */
+function sent(response: ServerResponse, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      response.off('drain', done);
       response.off('close', done);
       resolve();
     };
-    response.on('drain', done);
     response.on('close', done);
+    response.write(bytes, done);
   });
 }

@@ -101,13 +101,17 @@ export class ReplyWriter {
         if (sentBytes === 0) out.writeHead(status, head);
         sentBytes += step.value.length;
         assert(sentBytes <= body.sizeBytes, 'a body is as long as its header says', { sentBytes });
-        // The last bytes and the end are one write; what the source still does delays nobody.
-        if (sentBytes === body.sizeBytes) {
-          beforeEnd?.(status);
-          if (sentBytes <= JOINED_BODY_BYTES_MAX) out.end(step.value.toString('latin1'), 'latin1');
-          else out.end(step.value);
+        const isLast = sentBytes === body.sizeBytes;
+        if (isLast) beforeEnd?.(status);
+        if (isLast && sentBytes <= JOINED_BODY_BYTES_MAX) {
+          out.end(step.value.toString('latin1'), 'latin1');
           this.watchTail(channel);
-        } else if (!out.write(step.value)) await this.takenOrGone(channel, 'drain');
+        } else {
+          // A piece is ours until the next one is asked for: the socket must be done with it. The last one and the end are one write.
+          await this.takenOrGone(channel, (taken) =>
+            isLast ? out.end(step.value, taken) : out.write(step.value, taken),
+          );
+        }
       }
       assert(sentBytes === body.sizeBytes || isGone(channel), 'a body is as long as its header says', { sentBytes });
     } catch (error) {
@@ -120,30 +124,29 @@ export class ReplyWriter {
   }
 
   /**
-   * Resolves when the client took what it was sent (`drain`: enough of it), or is gone. A client that takes nothing for too
-   * long is sent away.
+   * Resolves when the client took what `send` sends, or is gone and the socket closed: from then on nobody looks at the bytes.
+   * A client that takes nothing for too long is sent away.
    */
-  private takenOrGone({ raw: { socket }, out }: Channel, event: 'drain' | 'finish'): Promise<void> {
-    if (socket.destroyed) return Promise.resolve();
+  private takenOrGone({ raw: { socket }, out }: Channel, send: (taken: () => void) => void): Promise<void> {
     return new Promise((resolve) => {
       // The socket's own timer knows of the parts of a write that were taken; the server destroys what it finds idle.
       socket.setTimeout(this.limits.writeIdleTimeoutMs);
       const done = (): void => {
         // After an answer the server sets the time for the next request itself.
-        if (event === 'drain') socket.setTimeout(0);
-        out.off(event, done);
+        if (!out.writableEnded) socket.setTimeout(0);
         socket.off('close', done);
         resolve();
       };
-      out.on(event, done);
       socket.on('close', done);
+      send(done);
     });
   }
 
   /** The end of an answer may still lie in this process. */
   private watchTail(channel: Channel): void {
     const { raw, out } = channel;
-    if (!out.writableFinished && raw.socket.writableLength > 0) void this.takenOrGone(channel, 'finish');
+    if (out.writableFinished || raw.socket.writableLength === 0) return;
+    void this.takenOrGone(channel, (taken) => out.once('finish', taken));
   }
 
   /**

@@ -145,7 +145,8 @@ class CopiedBody implements BodySource {
     if (step.done === true) return undefined;
     const pieces: Buffer[] = [];
     for await (const piece of this.exchange.services.data.read(this.exchange.transferCall(), step.value)) {
-      pieces.push(piece);
+      // Lent only until the next one comes.
+      pieces.push(Buffer.from(piece));
     }
     return pieces;
   }

@@ -3,20 +3,21 @@
  * where the sources are not compiled.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 
 interface Body {
   readonly md5: Hash;
   readonly sha256: Hash | undefined;
 }
 
-/** To the worker: a body begins, bytes of it in order, its end, or that nobody wants it any more. */
+/** To the worker: a body begins, bytes of it in order in a slab of the shared memory, its end, or that nobody wants it any more. */
 type Order =
   | { readonly kind: 'begin'; readonly id: number; readonly sha256: boolean }
-  | { readonly kind: 'bytes'; readonly id: number; readonly pieces: readonly Uint8Array[] }
+  | { readonly kind: 'bytes'; readonly id: number; readonly slab: number; readonly sizeBytes: number }
   | { readonly kind: 'finish'; readonly id: number }
   | { readonly kind: 'discard'; readonly id: number };
 
+const { memory, slabBytes } = workerData as { readonly memory: SharedArrayBuffer; readonly slabBytes: number };
 const bodies = new Map<number, Body>();
 
 parentPort?.on('message', (order: Order) => {
@@ -25,17 +26,14 @@ parentPort?.on('message', (order: Order) => {
     return;
   }
   const body = bodies.get(order.id);
-  if (body === undefined) return;
   if (order.kind === 'bytes') {
-    let sizeBytes = 0;
-    for (const piece of order.pieces) {
-      body.md5.update(piece);
-      body.sha256?.update(piece);
-      sizeBytes += piece.length;
-    }
-    parentPort?.postMessage({ id: order.id, hashedBytes: sizeBytes });
+    const bytes = Buffer.from(memory, order.slab * slabBytes, order.sizeBytes);
+    body?.md5.update(bytes);
+    body?.sha256?.update(bytes);
+    parentPort?.postMessage({ freeSlab: order.slab });
     return;
   }
+  if (body === undefined) return;
   bodies.delete(order.id);
   if (order.kind === 'finish') {
     parentPort?.postMessage({ id: order.id, md5: body.md5.digest(), sha256Hex: body.sha256?.digest('hex') });

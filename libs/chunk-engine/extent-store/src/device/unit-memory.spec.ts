@@ -33,4 +33,15 @@ describe('memory of units', () => {
     const known = new Set(lent.map(({ bytes }) => bytes));
     expect(again.filter((bytes) => known.has(bytes))).toHaveLength(16);
   });
+
+  it('keeps what was used last, however much of another size was used before', () => {
+    const memory = new UnitMemory();
+    const large = Array.from({ length: 4 }, () => memory.lend(4 * MIB));
+    for (const { release } of large) release();
+    const lent = Array.from({ length: 8 }, () => memory.lend(MIB));
+    for (const { release } of lent) release();
+    const known = new Set([...large, ...lent].map(({ bytes }) => bytes));
+    const again = [...Array.from({ length: 8 }, () => MIB), ...Array.from({ length: 3 }, () => 4 * MIB)];
+    expect(again.filter((sizeBytes) => known.has(memory.lend(sizeBytes).bytes))).toHaveLength(8 + 2);
+  });
 });

@@ -49,7 +49,12 @@ export class UnitMemory {
     return slab;
   }
 
+  /** What is used now is asked for again sooner than other sizes: those give way. */
   private keep(slab: Buffer): void {
+    for (const [slabBytes, slabs] of this.idle) {
+      if (slabBytes === slab.length) continue;
+      while (this.idleBytes + slab.length > IDLE_BYTES_MAX && slabs.pop() !== undefined) this.idleBytes -= slabBytes;
+    }
     if (this.idleBytes + slab.length > IDLE_BYTES_MAX) return;
     this.idleBytes += slab.length;
     const slabs = this.idle.get(slab.length);
