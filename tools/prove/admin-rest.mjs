@@ -68,8 +68,9 @@ async function findsLies(program, folder, endpoint, common, token) {
     tell(document);
     const location = join(folder, 'lie.json');
     await writeFile(location, JSON.stringify(document));
-    const more = ['--include-operation-id', operation, '--phases', 'coverage,fuzzing'];
-    const { code, output } = await drive(program, { ...common, token: await token(), location, more, seconds: 3 });
+    // The phase that ends by itself: on a slow machine it takes longer and finds the same.
+    const more = ['--include-operation-id', operation, '--phases', 'coverage'];
+    const { code, output } = await drive(program, { ...common, token: await token(), location, more, seconds: 60 });
     if (code !== 0 && code !== 1) throw new Error(`schemathesis gave no result (${code}):\n${failuresIn(output)}`);
     if (code === 0 || !failuresIn(output).includes(verdict)) throw new Error(`schemathesis does not see ${what}`);
   }
@@ -88,7 +89,7 @@ export async function run({ size, seed, log, signal }) {
     await writeFile(anyone, configuration());
     await writeFile(known, configuration(await prepare(rest, await rest.token())));
     const common = { url: endpoint, location: `${endpoint}/openapi.json`, seed, examples, signal };
-    await findsLies(program, folder, endpoint, { ...common, config: known, examples: 5 }, rest.token);
+    await findsLies(program, folder, endpoint, { ...common, config: known }, rest.token);
     // Rotation ends tokens, that of the run too: by itself, and last.
     const rotation = 'rotateTokenKey';
     const all = ['--exclude-operation-id', rotation];

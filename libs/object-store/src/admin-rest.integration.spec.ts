@@ -439,6 +439,19 @@ describe('the admin REST by its generated client', () => {
     }
   });
 
+  it('XC13: no name is a step to another path, for the clients that shorten it', async () => {
+    const user = { userName: 'kept' };
+    await asTenant('createUser', {}, { body: user });
+    for (const policyName of ['.', '..']) {
+      expect((await asTenant('createPolicy', {}, { body: { policyName, document: READ } })).status).toBe(400);
+      // What arrives is `DELETE …/users/kept/`.
+      const path = { accountId: tenant.accountId, ...user, policyName };
+      const { response } = await operations['deleteUserPolicy']({ baseUrl, auth: tenant.token, path });
+      expect([policyName, response.status]).toEqual([policyName, 404]);
+      expect((await asTenant('getUser', user)).status).toBe(200);
+    }
+  });
+
   it('answers a method that a path does not have with 405 and those that it has', async () => {
     for (const [method, path, allowed] of [
       ['PATCH', '/admin/v1/accounts', 'POST, GET, HEAD'],

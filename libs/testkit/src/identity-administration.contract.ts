@@ -77,6 +77,17 @@ export function identityAdministrationContract(make: () => Promise<IdentityUnder
       expect(await identity.describeAccounts(call(), { accountIds })).toEqual({ accounts: [made] });
     });
 
+    it('are named neither . nor .., and nothing in them is', async () => {
+      const { accountId } = await administration.createAccount(call(), { name: uniqueName('a'), email: '' });
+      for (const name of ['.', '..']) {
+        await expect(administration.createAccount(call(), { name, email: '' })).rejects.toThrow();
+        await expect(administration.createUser(call(), { accountId, userName: name })).rejects.toThrow();
+        await expect(administration.createGroup(call(), { accountId, groupName: name })).rejects.toThrow();
+        const policy = { accountId, policyName: name, description: '', document: READ };
+        await expect(administration.createPolicy(call(), policy)).rejects.toThrow();
+      }
+    });
+
     it('count characters, not units of UTF-16', async () => {
       const account = (displayName: string) => ({ name: uniqueName('a'), email: '', displayName });
       const { accountId } = await administration.createAccount(call(), account('🎈'.repeat(256)));

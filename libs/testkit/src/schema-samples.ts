@@ -18,7 +18,10 @@ const KEYWORDS = new Set([
 /** A letter, a digit, and a character that is two units of UTF-16. */
 const CHARACTERS = ['a', '1', '🎈'];
 /** What patterns may ask for that is no repetition of one character, and what they may refuse. */
-const TEXTS = ['/', '/a/', '123456789012', '0123456789ABCDEF', 'a b', 'a/b', 'a:b', 'a\n', 'é', '\u0000', ' ', 'A'];
+const TEXTS = [
+  ...['.', '..', '...', '..a', '.a.', '/', '/a/', 'a b', 'a/b', 'a:b', 'a\n', 'é', '\u0000', ' ', 'A'],
+  ...['123456789012', '0123456789ABCDEF'],
+];
 const FAR_TOO_LONG = 10_000;
 /** Names that a plain object has or treats in its own way. */
 const STRANGE_NAMES = ['__proto__', 'constructor', 'toString'];

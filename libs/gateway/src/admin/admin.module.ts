@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ADMIN_PORTS, type AdminPorts } from './admin-ports.js';
 import { AdminGuard } from './authentication/admin-guard.js';
 import { BODY_BYTES_MAX, readJsonBody } from './json-body.js';
+import { refuseMalformedRequest } from './malformed-request.js';
 import { refuseUnknownRoutes } from './known-routes.js';
 import { SERVED_ROUTES } from './open-api.js';
 import { ProblemFilter } from './problem-filter.js';
@@ -43,6 +44,7 @@ export async function createAdminApp(ports: AdminPorts): Promise<NestExpressAppl
   app.useBodyParser('raw', { limit: BODY_BYTES_MAX, inflate: false, type: () => true });
   app.use(readJsonBody);
   const server = app.getHttpServer();
+  server.on('clientError', refuseMalformedRequest);
   server.headersTimeout = HEADER_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   return app;

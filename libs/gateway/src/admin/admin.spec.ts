@@ -1,8 +1,9 @@
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import supertest from 'supertest';
 import { HoldfastError, type IdentityAdministration } from '@holdfast/contracts';
-import { InMemoryPorts } from '@holdfast/testkit';
+import { InMemoryPorts, RawConnection } from '@holdfast/testkit';
 import { AccessJudgement } from '../pipeline/access-judgement.js';
 import { DecisionLog } from '../pipeline/decision-log.js';
 import { RequestMetrics } from '../pipeline/request-metrics.js';
@@ -202,7 +203,7 @@ describe('the store', () => {
     ready = true;
   });
 
-  it.each(['/nothing', '/ADMIN/v1/status', '/admin/v1/Status', '/openapi.json/more'])(
+  it.each(['/nothing', '/admin/v1/status/', '/ADMIN/v1/status', '/admin/v1/Status', '/openapi.json/more'])(
     'answers 404 as a problem for what is not there: %s',
     async (path) => {
       const { status, body, headers } = await as(storeRoot, 'get', path);
@@ -210,6 +211,20 @@ describe('the store', () => {
       expect(headers['content-type']).toContain('application/problem+json');
     },
   );
+
+  it.each([
+    [400, 'FOO / HTTP/1.1\r\n\r\n'],
+    [400, 'GET /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    [431, `GET /health/live HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+  ])('answers %i as a problem to what is no request', async (status, bytes) => {
+    const connection = await RawConnection.open((app.getHttpServer().address() as AddressInfo).port);
+    connection.send(bytes);
+    const answer = await connection.answer();
+    expect(answer.status).toBe(status);
+    expect(answer.head).toContain('Content-Type: application/problem+json');
+    expect(JSON.parse(answer.body)).toMatchObject({ type: 'about:blank', status });
+    expect(await connection.closed()).toBe(true);
+  });
 
   it('shows nothing of an entity that the document does not know', async () => {
     const { metadata } = ports;

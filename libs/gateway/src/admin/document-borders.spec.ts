@@ -190,7 +190,8 @@ describe.each(named(WITH_PARAMETERS))('the parameters of %s', (_id, operation) =
         const status = await send(operation, { path: at(parameter, value), body });
         if (status === 400 || status >= 500) findings.push(`${status} to ${parameter.name} ${shown(value)}`);
       }
-      const wrong = texts(parameter, invalid).filter((value) => value !== '');
+      // Of these there is another path left, or clients make one.
+      const wrong = texts(parameter, invalid).filter((value) => !['', '.', '..'].includes(value));
       const numbers = parameter.schema.type === 'integer' ? ['01', '+1', ' 1', '1e1', '0x1', '1.0'] : [];
       for (const value of [...wrong, ...numbers]) {
         const status = await send(operation, { path: at(parameter, value), body });

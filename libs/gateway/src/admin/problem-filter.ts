@@ -12,8 +12,10 @@ export const FRAMEWORK_REFUSALS: Readonly<Record<number, { readonly title: strin
   400: { title: 'InvalidRequest', detail: 'The request is malformed.' },
   404: { title: 'NotFound', detail: 'There is nothing at this path.' },
   405: { title: 'MethodNotAllowed', detail: 'The path has no such method.' },
+  408: { title: 'RequestTimeout', detail: 'The request did not arrive in time.' },
   413: { title: 'BodyTooLarge', detail: 'The body is too large.' },
   415: { title: 'UnsupportedMediaType', detail: 'A body must be application/json in UTF-8, and not compressed.' },
+  431: { title: 'RequestHeaderSectionTooLarge', detail: 'The headers are too large.' },
 };
 
 interface Problem {
@@ -35,15 +37,32 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-export function sendProblem(response: Response, { title, status, detail }: Omit<Problem, 'type'>): void {
+function sendProblem(response: Response, problem: Omit<Problem, 'type'>): void {
+  response.status(problem.status).type('application/problem+json').send(textOf(problem));
+}
+
+function textOf({ title, status, detail }: Omit<Problem, 'type'>): string {
   const problem: Problem = { type: 'about:blank', title, status, detail };
-  response.status(status).type('application/problem+json').send(JSON.stringify(problem));
+  return JSON.stringify(problem);
+}
+
+const refusalOf = (status: number): Omit<Problem, 'type'> => ({
+  ...(FRAMEWORK_REFUSALS[status] ?? FRAMEWORK_REFUSALS[400]),
+  status,
+});
+
+/** Of what is refused before it is a request. */
+export const problemText = (status: number): string => textOf(refusalOf(status));
+
+/** Where no exception reaches the filter. */
+export function refuse(response: Response, status: number): void {
+  sendProblem(response, refusalOf(status));
 }
 
 function problemOf(error: unknown): Omit<Problem, 'type'> {
   if (!(error instanceof HoldfastError)) {
     const status = statusOf(error);
-    if (status !== undefined) return { ...(FRAMEWORK_REFUSALS[status] ?? FRAMEWORK_REFUSALS[400]), status };
+    if (status !== undefined) return refusalOf(status);
   }
   const { code, status, message } = toClientError(error);
   return { title: code, status: code === 'SlowDown' ? TOO_MANY_REQUESTS : status, detail: message };

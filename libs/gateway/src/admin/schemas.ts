@@ -26,8 +26,10 @@ const recordOf = <K extends z.ZodString, V extends z.ZodType>(name: K, value: V,
     params: { maxProperties: entriesMax },
   });
 
-const NAME = /^[A-Za-z0-9+=,.@_-]+$/;
-const name = (max: number) => z.string().min(1).max(max).regex(NAME, 'must be letters, digits and +=,.@_-');
+/** Not `.` and not `..`: in a path those are other paths. */
+const NAME = /^(?:\.{0,2}[A-Za-z0-9+=,@_-][A-Za-z0-9+=,.@_-]*|\.{3}[A-Za-z0-9+=,.@_-]*)$/;
+const NAME_RULE = 'must be letters, digits and +=,.@_-, and neither . nor ..';
+const name = (max: number) => z.string().min(1).max(max).regex(NAME, NAME_RULE);
 export const accountId = z.string().regex(/^[0-9]{12}$/, 'must be 12 digits');
 export const userName = name(64);
 export const userPath = z
@@ -42,7 +44,7 @@ export const bucketName = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^[a-z0-9.-]+$/, 'is no bucket name');
+  .regex(/^\.{0,2}[a-z0-9-][a-z0-9.-]*$/, 'is no bucket name');
 export const versionNumber = numeric(z.int().min(1).max(2_147_483_647));
 const timestamp = z.iso.datetime();
 const count = z.int().min(0);
@@ -296,7 +298,7 @@ const session = {
     .string()
     .min(2)
     .max(64)
-    .regex(NAME, 'must be letters, digits and +=,.@_-')
+    .regex(NAME, NAME_RULE)
     .describe('this, a duration or a policy makes a session')
     .optional(),
   durationSeconds: z.int().min(1).max(43_200).optional(),

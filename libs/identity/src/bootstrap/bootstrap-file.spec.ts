@@ -62,6 +62,7 @@ describe('bootstrap file', () => {
     ['a key with a blank', { main: entry({ access_key: 'two words' }) }, 'main.access_key: expected 3 to 128'],
     ['a short secret', { main: entry({ secret_key: 'short' }) }, 'main.secret_key: expected 8 to 256'],
     ['another tenant', { main: entry({ tenant: 'other' }) }, 'main.tenant: expected'],
+    ['a name that is a step to another path', { '..': entry() }, '..: is no name'],
     ['a reserved name', { Root: entry() }, 'Root: root is the account of the root credentials'],
     ['a list', [entry()], 'the file: expected an object of accounts'],
     ['half a key', { main: entry({ users: { u: { access_key: 'ABC' } } }) }, 'main.users.u: give both'],

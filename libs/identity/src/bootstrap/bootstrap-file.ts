@@ -35,16 +35,19 @@ export interface Bootstrap {
 }
 
 const LETTERS = 'letters, digits and +=,.@_-';
+/** In the path of a request these are other paths. */
+const namedNoStep = (schema: z.ZodString): z.ZodString =>
+  schema.refine((name) => name !== '.' && name !== '..', 'is no name');
 const text = (pattern: RegExp, expected: string): z.ZodString =>
   z.string({ error: `expected ${expected}` }).regex(pattern, { error: `expected ${expected}`, abort: true });
-const accountName = text(/^[A-Za-z0-9+=,.@_-]{1,128}$/, `an account name of 1 to 128 ${LETTERS}`)
+const accountName = namedNoStep(text(/^[A-Za-z0-9+=,.@_-]{1,128}$/, `an account name of 1 to 128 ${LETTERS}`))
   .refine((name) => name.toLowerCase() !== 'root', 'root is the account of the root credentials')
   .refine((name) => !/^\d{12}$/.test(name), 'looks like an account id');
-const userName = text(/^[A-Za-z0-9+=,.@_-]{1,64}$/, `a user name of 1 to 64 ${LETTERS}`).refine(
+const userName = namedNoStep(text(/^[A-Za-z0-9+=,.@_-]{1,64}$/, `a user name of 1 to 64 ${LETTERS}`)).refine(
   (name) => name.toLowerCase() !== 'root',
   'root is the account itself',
 );
-const policyName = text(/^[A-Za-z0-9+=,.@_-]{1,128}$/, `a policy name of 1 to 128 ${LETTERS}`);
+const policyName = namedNoStep(text(/^[A-Za-z0-9+=,.@_-]{1,128}$/, `a policy name of 1 to 128 ${LETTERS}`));
 const accessKey = text(/^[A-Za-z0-9+=,.@_-]{3,128}$/, `3 to 128 ${LETTERS}`);
 const secretKey = text(/^[\x21-\x7e]{8,256}$/, '8 to 256 printable ASCII characters');
 const policy = z.record(z.string(), z.unknown(), { error: 'expected an object' });

@@ -16,16 +16,18 @@ export const isName = (text: string): boolean => NAME.test(text);
 export const isAccountId = (text: string): boolean => ACCOUNT_ID.test(text);
 export const isAccessKeyId = (text: string): boolean => ACCESS_KEY_ID.test(text);
 
-const ALLOWED = 'letters, digits and +=,.@_-';
+const ALLOWED = 'letters, digits and +=,.@_-, and neither . nor ..';
+/** Nothing new is called `.` or `..`: in the path of a request those are other paths. */
+const isNewName = (name: string): boolean => NAME.test(name) && name !== '.' && name !== '..';
 
 export function checkAccountName(name: string): void {
-  if (!NAME.test(name)) throw invalid('AccountName', `expected 1 to 128 ${ALLOWED}`);
+  if (!isNewName(name)) throw invalid('AccountName', `expected 1 to 128 ${ALLOWED}`);
   // An account is found by name or by id: a name must not look like the id of another.
   if (ACCOUNT_ID.test(name)) throw invalid('AccountName', 'expected a name that does not look like an account id');
 }
 
 export function checkUserName(name: string): void {
-  if (!NAME.test(name) || name.length > USER_NAME_LENGTH_MAX) {
+  if (!isNewName(name) || name.length > USER_NAME_LENGTH_MAX) {
     throw invalid('UserName', `expected 1 to ${USER_NAME_LENGTH_MAX} ${ALLOWED}`);
   }
   if (name.toLowerCase() === 'root') throw invalid('UserName', 'root is the account itself');
@@ -44,7 +46,7 @@ export function checkSessionName(name: string): void {
 }
 
 export function checkGroupName(name: string): void {
-  if (!NAME.test(name)) throw invalid('GroupName', `expected 1 to 128 ${ALLOWED}`);
+  if (!isNewName(name)) throw invalid('GroupName', `expected 1 to 128 ${ALLOWED}`);
 }
 
 export function checkDescription(description: string): void {
@@ -60,7 +62,7 @@ export function checkDisplayName(name: string): void {
 }
 
 export function checkPolicyName(name: string): void {
-  if (!NAME.test(name)) throw invalid('PolicyName', `expected 1 to 128 ${ALLOWED}`);
+  if (!isNewName(name)) throw invalid('PolicyName', `expected 1 to 128 ${ALLOWED}`);
 }
 
 export function checkEmail(email: string): void {
