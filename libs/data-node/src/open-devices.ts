@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
+import { eventTurns } from '@holdfast/stdx';
 import { ExtentStore, ExtentStoreError } from '@holdfast/extent-store';
 import { blankCapacityBytes } from './blank-capacity.js';
 import type { OwnedDevice } from './local-unit-store.js';
 
 /** Memory of each device for small units that were read lately. */
 const RECENT_UNIT_BYTES = 8 * 1024 * 1024;
+/** Units of one moment reach a device in two turns, and a group costs more than the units in it: it gathers for both. */
+const gatherGroup = (): Promise<void> => eventTurns(2);
 
 /** A device file (or block device) of this process. */
 export interface DeviceSetting {
@@ -72,7 +75,7 @@ async function openDevice(device: DeviceSetting, { clusterId }: OpenDevicesOptio
       });
     }
   }
-  const store = await ExtentStore.open(path, { recentUnitBytes: RECENT_UNIT_BYTES });
+  const store = await ExtentStore.open(path, { recentUnitBytes: RECENT_UNIT_BYTES, turn: gatherGroup });
   const found = store.superblock;
   if (found.deviceId === deviceId && found.clusterId === clusterId && found.generation === generation) return store;
   await store.close();

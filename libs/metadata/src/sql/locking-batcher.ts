@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/contracts';
+import { eventTurns } from '@holdfast/stdx';
 import { asOperatingError, isOutOfTime, isUndone } from './database.js';
 
 /** What a batch of items that each need a lock consists of. */
@@ -13,6 +14,12 @@ export interface LockingWork<I, R> {
   /** After a lost answer: what became of each item, undefined where that is not known. */
   resolve(items: readonly I[]): Promise<readonly (R | undefined)[]>;
 }
+
+/**
+ * A batch gathers for so many turns of the event loop: what was asked for in one turn often comes in two, and a batch costs
+ * the database more than its items do.
+ */
+const GATHER_TURNS = 2;
 
 interface Waiting<I, R> {
   readonly item: I;
@@ -48,28 +55,25 @@ export class LockingBatcher<I, R> {
     });
   }
 
-  /** What arrives in one turn of the event loop leaves together. */
   private gather(): void {
-    if (this.gathering || this.batchUnderWay) return;
+    if (this.gathering || this.batchUnderWay || this.queue.length === 0) return;
     this.gathering = true;
-    setImmediate(() => {
+    void eventTurns(GATHER_TURNS).then(() => {
       this.gathering = false;
       this.pump();
     });
   }
 
   private pump(): void {
-    if (this.batchUnderWay || this.queue.length === 0) return;
     const batch = this.takeBatch();
     if (batch.length === 0) return;
     this.batchUnderWay = true;
     void this.runBatch(batch);
   }
 
-  /** The next batch leaves before the answers of this one are worked on: the database is never idle for their sake. */
   private leaveLane(): void {
     this.batchUnderWay = false;
-    this.pump();
+    this.gather();
   }
 
   private takeBatch(): Waiting<I, R>[] {
