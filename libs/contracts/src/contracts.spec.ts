@@ -72,7 +72,13 @@ describe('schemas', () => {
 describe('ids', () => {
   it('are 16 bytes in hex, time first', () => {
     expect(isId(newId())).toBe(true);
-    expect(newId(1).slice(0, 12)).toBe('000000000001');
+    for (const [nowMs, stamp] of [
+      [1, '000000000001'],
+      [1, '000000000001'],
+      [0xabc, '000000000abc'],
+      [1, '000000000001'],
+    ] as const)
+      expect(newId(nowMs).slice(0, 12)).toBe(stamp);
     expect(newRequestId()).toMatch(/^[0-9A-F]{16}$/);
   });
 });
@@ -111,7 +117,7 @@ describe("the seed's flows", () => {
   it('a trace remembers steps of its flows only, and forgets the oldest when it is full', () => {
     const trace = new TraceLog('p', 3);
     const call = { requestId: 'A', deadline: Deadline.in(1), flow: 'object-download' as const };
-    trace.step({ requestId: 'A', deadline: Deadline.in(1) }, 1);
+    trace.step({ requestId: 'A' }, 1);
     expect(trace.find('A')).toEqual([]);
     for (let step = 1; step <= 5; step += 1) trace.step(call, step);
     expect(trace.find('A').map((event) => event.step)).toEqual([3, 4, 5]);

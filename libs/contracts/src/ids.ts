@@ -13,8 +13,16 @@ export type UploadId = string;
 const HEX_32 = /^[0-9a-f]{32}$/;
 
 export function newId(nowMs: number = Date.now()): string {
-  return nowMs.toString(16).padStart(12, '0') + randomHex(10);
+  if (nowMs !== stampedMs) {
+    stampedMs = nowMs;
+    stamp = nowMs.toString(16).padStart(12, '0');
+  }
+  return stamp + randomHex(10);
 }
+
+// A millisecond has many ids.
+let stampedMs = -1;
+let stamp = '';
 
 // One call for random bytes costs as much as a small hash, whatever it fills: it is made for many ids at once.
 const pool = Buffer.alloc(4096);

@@ -36,7 +36,7 @@ export class TraceLog {
   }
 
   /** Records nothing for a call that walks none of the three flows. */
-  step(call: CallContext, step: number, detail = ''): void {
+  step(call: Pick<CallContext, 'requestId' | 'flow'>, step: number, detail = ''): void {
     if (call.flow === undefined) return;
     const at = this.next;
     this.requestIds[at] = call.requestId;

@@ -167,13 +167,13 @@ export class LocalUnitStore extends UnitStore {
 
 /** A header comes from another process: what cannot be a unit is refused before the engine sees it. */
 function checkHeader({ k, m, unitIndex, unitSizeBytes, chunkSizeBytes }: UnitHeader): void {
-  const counts = [k, m, unitIndex, unitSizeBytes, chunkSizeBytes].every(
-    (count) => Number.isInteger(count) && count >= 0,
-  );
+  const counts = isCount(k) && isCount(m) && isCount(unitIndex) && isCount(unitSizeBytes) && isCount(chunkSizeBytes);
   const fits = k >= 1 && k + m <= UNITS_MAX && unitIndex < k + m && unitSizeBytes <= chunkSizeBytes;
   if (!counts || !fits || chunkSizeBytes > LIMITS.chunkBytesMax)
     throw new HoldfastError('InvalidArgument', 'the unit header describes no unit of a chunk');
 }
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0;
 
 /** Errors of the engine by their names on the wire; anything else goes on as it is. */
 function wireError(error: unknown): unknown {

@@ -13,12 +13,12 @@ import {
 } from '@holdfast/contracts';
 import { errorBudget } from '@holdfast/placement';
 import { log } from '@holdfast/service-host';
+import { WholeBuffer } from '@holdfast/stdx';
 import type { ClusterMapCache } from './cluster-map-cache.js';
 import type { ClusterView, SetView } from './cluster-view.js';
 import type { DeviceHealth } from './device-health.js';
 import { profileFor, type GroupPlan, type GroupPlanner } from './group-planner.js';
 import { encodeGroup } from './parity-group.js';
-import { WholeBuffer } from './whole-buffer.js';
 
 /** What one chunk is written for, and where it may go. */
 export interface GroupTarget {

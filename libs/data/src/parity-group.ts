@@ -27,7 +27,11 @@ export function groupBytesFor(sizeBytes: number, profile: Pick<RedundancyProfile
  * k = 1 every unit is the chunk.
  */
 export function encodeGroup(chunk: Buffer, parity: Buffer, k: number, m: number): Buffer[] {
-  if (k === 1) return new Array<Buffer>(m + 1).fill(chunk);
+  if (k === 1) {
+    const copies = [chunk];
+    while (copies.length <= m) copies.push(chunk);
+    return copies;
+  }
   const units = splitChunk(chunk, k).units;
   const parityUnitBytes = storedUnitSize(chunk.length, k, k);
   const stride = roundToBlock(parityUnitBytes);

@@ -91,7 +91,8 @@ describe('slot permutation', () => {
     const id = chunkIdOf(7);
     expect(permuteSlots(id, [...devices].reverse())).toEqual(permuteSlots(id, devices));
     expect(permuteSlots(chunkIdOf(8), devices)).not.toEqual(permuteSlots(id, devices));
-    expect(() => permuteSlots('not hex', devices)).toThrow('A chunk id');
+    for (const bad of ['not hex', `${id}0`, `${id.slice(1)}g`, `A${id.slice(1)}`, `${id.slice(1)}/`, `:${id.slice(1)}`])
+      expect(() => permuteSlots(bad, devices)).toThrow('A chunk id');
   });
 
   it('seed-0.1: two controllers of a node are two failure domains, two nodes may name theirs alike', () => {

@@ -113,8 +113,20 @@ function drawOrder(seed: Seed, name: string, weight: number): number {
 type Seed = readonly [number, number, number, number];
 
 function seedOf(chunkId: string): Seed {
-  assert(/^[0-9a-f]{32}$/.test(chunkId), 'A chunk id is 32 lower-case hexadecimal digits', { chunkId });
-  return [0, 8, 16, 24].map((at) => parseInt(chunkId.slice(at, at + 8), 16)) as unknown as Seed;
+  assert(chunkId.length === 32, 'A chunk id is 32 lower-case hexadecimal digits', { chunkId });
+  return [wordOf(chunkId, 0), wordOf(chunkId, 8), wordOf(chunkId, 16), wordOf(chunkId, 24)];
+}
+
+/** Eight digits as a number: without the texts that cutting them out would make. */
+function wordOf(chunkId: string, from: number): number {
+  let word = 0;
+  for (let at = from; at < from + 8; at += 1) {
+    const code = chunkId.charCodeAt(at);
+    const digit = code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+    if (digit < 0) assert(false, 'A chunk id is 32 lower-case hexadecimal digits', { chunkId });
+    word = (word << 4) | digit;
+  }
+  return word >>> 0;
 }
 
 /** A number in (0, 1), from the 128-bit seed and a name; 53 bits mixed by two lanes of a 32-bit avalanche. */

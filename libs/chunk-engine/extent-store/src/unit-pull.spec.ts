@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { BLOCK_BYTES, KIB, isPageAligned, pageMemory } from '@holdfast/stdx';
-import { pullBlocks } from './unit-pull.js';
+import { BLOCK_BYTES, KIB, WholeBuffer, isPageAligned, pageMemory } from '@holdfast/stdx';
+import { pullBlocks, pullExactly } from './unit-pull.js';
 
 const patterned = (sizeBytes: number): Buffer => Buffer.from(Uint8Array.from({ length: sizeBytes }, (_, at) => at * 7));
 
@@ -50,6 +50,27 @@ describe('the blocks of a unit that is pulled', () => {
   it('are refused when more or fewer bytes come', async () => {
     const bytes = patterned(300_000);
     for (const sizeBytes of [299_999, 300_001])
-      await expect(pullBlocks(pullOf(bytes, 65_536), sizeBytes)).rejects.toMatchObject({ code: 'ShortTransfer' });
+      for (const pull of [pullOf(bytes, 65_536), () => new WholeBuffer(bytes)])
+        await expect(pullBlocks(pull, sizeBytes)).rejects.toMatchObject({ code: 'ShortTransfer' });
+  });
+});
+
+describe('one buffer that is pulled', () => {
+  it('is taken as it is', async () => {
+    const bytes = patterned(4096);
+    const [taken, ...more] = await pullExactly(() => new WholeBuffer(bytes), 4096);
+    expect(taken).toBe(bytes);
+    expect(more).toEqual([]);
+  });
+
+  it('gives its bytes once to who pulls it by pieces', async () => {
+    const pieces: Buffer[] = [];
+    for await (const piece of new WholeBuffer(patterned(10))) pieces.push(piece);
+    expect(pieces).toEqual([patterned(10)]);
+  });
+
+  it.each([4095, 4097])('is refused where %i bytes are wanted of its 4,096', async (sizeBytes) => {
+    const pull = () => new WholeBuffer(patterned(4096));
+    await expect(pullExactly(pull, sizeBytes)).rejects.toMatchObject({ code: 'ShortTransfer' });
   });
 });

@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, isPageAligned } from '@holdfast/stdx';
+import { BLOCK_BYTES, isPageAligned, WholeBuffer } from '@holdfast/stdx';
 import { LARGE_UNIT_MIN_BYTES, unitMemory, type LentBytes } from './device/unit-memory.js';
 import { ExtentStoreError } from './extent-store-error.js';
 import { roundUp } from './format/device-layout.js';
@@ -65,7 +65,9 @@ export async function pullBlocks(pull: Pull, sizeBytes: number): Promise<PulledB
 async function pullEach(pull: Pull, sizeBytes: number, take: (buffer: Buffer) => void): Promise<void> {
   let pulledBytes = 0;
   try {
-    for await (const buffer of pull()) {
+    const source = pull();
+    if (source instanceof WholeBuffer && source.bytes.length === sizeBytes) return take(source.bytes);
+    for await (const buffer of source) {
       pulledBytes += buffer.length;
       if (pulledBytes > sizeBytes) break;
       take(buffer);

@@ -3,11 +3,12 @@ import {
   type CallContext,
   type Caller,
   type ConditionKeys,
+  type Decision,
   type Identity,
   type TraceLog,
 } from '@holdfast/contracts';
 import type { Verdict } from '@holdfast/iam-policy';
-import { chunkSigning, type S3Operation } from '@holdfast/s3-protocol';
+import { chunkSigning, type ChunkSigning, type PayloadMode, type S3Operation } from '@holdfast/s3-protocol';
 import { AccessJudgement, withTagState } from './access-judgement.js';
 import type { Claim } from './authentication/authenticator.js';
 import type { Exchange, Grant } from './exchange.js';
@@ -58,15 +59,21 @@ export async function allowIdentity(
   });
   const verdicts = pairVerdicts(checks.length, decisions, reasons);
   const access = new AccessJudgement(caller, context, checks, verdicts, required.length, tellsAbsence);
-  return {
-    caller,
-    access,
-    get asked() {
-      return access.asked;
-    },
-    payload: claim.payload,
-    ...signingOf(claim, signingKey),
-  };
+  return new IdentityGrant(caller, access, claim.payload, signingOf(claim, signingKey));
+}
+
+/** A class: the runtime is slow at a literal with a getter, and each request has one. */
+class IdentityGrant implements Grant {
+  constructor(
+    readonly caller: Caller,
+    readonly access: AccessJudgement,
+    readonly payload: PayloadMode,
+    readonly chunkSigning: ChunkSigning | undefined,
+  ) {}
+
+  get asked(): readonly Decision[] {
+    return this.access.asked;
+  }
 }
 
 /**
@@ -82,12 +89,12 @@ export async function allowResource(exchange: Exchange, row: S3Operation): Promi
   await exchange.services.buckets.admit(exchange);
 }
 
-function signingOf({ payload, credential }: Claim, signingKey: Buffer | undefined): Pick<Grant, 'chunkSigning'> {
-  if (payload.kind !== 'chunked' || !payload.signed || credential === undefined) return {};
+function signingOf({ payload, credential }: Claim, signingKey: Buffer | undefined): ChunkSigning | undefined {
+  if (payload.kind !== 'chunked' || !payload.signed || credential === undefined) return undefined;
   if (signingKey === undefined) {
     throw new HoldfastError('InternalError', 'the identity service gave no key for signed chunks');
   }
-  return { chunkSigning: chunkSigning(credential, signingKey) };
+  return chunkSigning(credential, signingKey);
 }
 
 /** @throws HoldfastError InternalError for an answer that leaves a check out */

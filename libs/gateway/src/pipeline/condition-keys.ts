@@ -84,15 +84,15 @@ function addVersion(keys: ConditionKeys, { target: { query } }: S3Request): void
   if (versionId !== undefined && versionId !== '') keys['s3:versionid'] = [versionId.slice(0, TEXT_CHARACTERS_MAX)];
 }
 
-const WRITE_HEADERS = [
+const WRITE_HEADERS: readonly (readonly [header: string, key: string])[] = [
   ...['x-amz-acl', 'x-amz-grant-read', 'x-amz-grant-write', 'x-amz-grant-read-acp', 'x-amz-grant-write-acp'],
   ...['x-amz-grant-full-control', 'x-amz-metadata-directive', 'x-amz-storage-class', 'x-amz-server-side-encryption'],
   ...['x-amz-server-side-encryption-aws-kms-key-id', 'x-amz-server-side-encryption-customer-algorithm'],
   ...['x-amz-website-redirect-location', 'if-match', 'if-none-match'],
-];
+].map((header) => [header, `s3:${header}`]);
 
 function addWrite(keys: ConditionKeys, request: S3Request): void {
-  for (const header of WRITE_HEADERS) addHeader(keys, `s3:${header}`, request, header);
+  for (const [header, key] of WRITE_HEADERS) addHeader(keys, key, request, header);
   if (request.headers.has('x-amz-tagging')) addTags(keys, request);
 }
 

@@ -90,8 +90,7 @@ export class Exchange {
   }
 
   step(number: number, detail = ''): void {
-    if (this.flow === undefined) return;
-    this.services.trace.step(this.call(0), number, detail);
+    this.services.trace.step({ requestId: this.request.requestId, flow: this.flow }, number, detail);
   }
 
   private call(timeoutMs: number): CallContext {

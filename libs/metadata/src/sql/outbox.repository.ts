@@ -40,7 +40,7 @@ export class OutboxRepository {
       text:
         'UPDATE metadata.outbox o SET attempts = greatest(0, o.attempts - 1), claimed_until_ms = metadata.now_ms() + $2 ' +
         'WHERE o.intent_id = ANY ($1::bigint[])',
-      values: [plainArray(intentIds), Math.ceil(backoffMs)],
+      values: [plainArray(intentIds, (id) => id), Math.ceil(backoffMs)],
     });
   }
 

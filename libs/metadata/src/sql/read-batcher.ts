@@ -80,7 +80,7 @@ export class ReadBatcher {
     const statement = {
       name: 'lookup',
       text: LOOKUP_SQL,
-      values: [textArray(lookups.map((lookup) => lookup.bucketName)), textArray(lookups.map((lookup) => lookup.key))],
+      values: [textArray(lookups, (lookup) => lookup.bucketName), textArray(lookups, (lookup) => lookup.key)],
     };
     try {
       return await this.database.onLine(line, statement);

@@ -113,10 +113,7 @@ export class WriteRepository {
       text: `SELECT ${IDENTITY_COLUMNS}, found.write_id, found.chunks FROM (SELECT 1) one LEFT JOIN (
           SELECT r.write_id, r.chunks FROM unnest($1::bigint[], $2::bytea[]) AS w(bucket_id, write_id)
           CROSS JOIN LATERAL ${RECORDS} r) found ON true`,
-      values: [
-        plainArray(input.writes.map((write) => write.bucketId)),
-        bytesArray(input.writes.map((write) => write.writeId)),
-      ],
+      values: [plainArray(input.writes, (write) => write.bucketId), bytesArray(input.writes, (write) => write.writeId)],
     });
     const live = rows
       .filter((row) => row[3] !== null)

@@ -10,7 +10,7 @@ class WholeBufferIterator implements AsyncIterator<Buffer, undefined> {
   }
 }
 
-/** One buffer as the bytes that a unit store pulls: no generator, no copy. */
+/** One buffer, where bytes are pulled: no generator, no copy. Who knows it takes `bytes` and need not pull. */
 export class WholeBuffer implements AsyncIterable<Buffer> {
   constructor(readonly bytes: Buffer) {}
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
