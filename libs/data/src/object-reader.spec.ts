@@ -288,13 +288,33 @@ describe('reads from two sets', () => {
 });
 
 describe('memory of readers', () => {
-  it('readers that stand still hold one step of 1 MiB with its parity each, and more of them wait', async () => {
+  it('many readers that stand still leave room for others, and get all their bytes when they go on', async () => {
+    const { put, get, data } = start({ sets: [{ nodes: 3, devicesPerNode: 1 }] });
+    const body = randomBytes(CHUNK + 5 * MIB);
+    const chunks = await put(body, { k: 2, m: 1, secondary: false });
+    const range = { chunks, firstByte: 0, lastByte: body.length - 1 };
+    const still = Array.from({ length: 32 }, () => data.objects.read(call(), range)[Symbol.asyncIterator]());
+    const begun = await Promise.all(still.map((iterator) => iterator.next()));
+    expect((await get(chunks, 7, MIB + 6)).equals(body.subarray(7, MIB + 7))).toBe(true);
+    expect((await get(chunks, 0, body.length - 1)).equals(body)).toBe(true);
+    for (const [index, iterator] of still.entries()) {
+      const pieces: Buffer[] = [];
+      for (let step = begun[index]; step.done !== true; step = await iterator.next())
+        pieces.push(Buffer.from(step.value as Buffer));
+      expect(Buffer.concat(pieces).equals(body)).toBe(true);
+    }
+  });
+
+  it('readers that stand still hold one step with its parity each, smaller and smaller ones, and more of them wait', async () => {
     const { put, data } = start({}, { readerBufferBytes: 3 * MIB });
     const body = randomBytes(3 * CHUNK);
     const chunks = await put(body);
     const range = { chunks, firstByte: 0, lastByte: body.length - 1 };
-    const iterators = [0, 1].map(() => data.objects.read(call(), range)[Symbol.asyncIterator]());
-    for (const iterator of iterators) await iterator.next();
+    // Of 1 MiB while half of the memory is free, of 256 KiB while a quarter is, then of 128 KiB: each and half as much again.
+    const iterators = Array.from({ length: 1 + 2 + 4 }, () => data.objects.read(call(), range)[Symbol.asyncIterator]());
+    const sizes: unknown[] = [];
+    for (const iterator of iterators) sizes.push((await iterator.next()).value?.length);
+    expect(sizes).toEqual([MIB, ...[1, 2].map(() => 256 * KIB), ...[1, 2, 3, 4].map(() => 128 * KIB)]);
     const late = data.objects.read(backgroundCall(50), range)[Symbol.asyncIterator]();
     await expect(late.next()).rejects.toMatchObject({ code: 'SlowDown' });
     for (const iterator of iterators) await iterator.return?.();

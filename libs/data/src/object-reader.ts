@@ -9,20 +9,26 @@ import {
   type UnitReadCall,
 } from '@holdfast/contracts';
 import { ByteBudget } from '@holdfast/service-host';
-import { OnePiece } from '@holdfast/stdx';
+import { KIB, MIB, OnePiece } from '@holdfast/stdx';
 import { CopyRead } from './copy-read.js';
 import { GroupRead } from './group-read.js';
 import type { LentBuffers } from './lent-buffers.js';
+import { ReadSteps, type ChunkPart } from './read-steps.js';
 import { UnitSource, type UnitSourceParts } from './unit-source.js';
 
 /** Reads up to this size do not count against the readers' memory. */
 const UNCOUNTED_BYTES_MAX = 4 * LIMITS.smallChunkBytesMax;
 
 /**
- * A chunk is read in steps of this size, one ahead: what a stream holds does not grow with the chunk. Of a degraded chunk a
- * step in the missing unit costs k reads of its size, up to twice what reading the chunk at once would take.
+ * A chunk is read in steps, one ahead: what a stream holds does not grow with the chunk. Of a degraded chunk a step in the
+ * missing unit costs k reads of its size, up to twice what reading the chunk at once would take. The fuller the readers'
+ * memory, the smaller the steps: readers that stand still hold theirs for as long as they like, and others must get on.
  */
-const STEP_BYTES = 1024 * 1024;
+const STEPS: readonly { readonly whileInUse: number; readonly stepBytes: number }[] = [
+  { whileInUse: 1 / 2, stepBytes: MIB },
+  { whileInUse: 3 / 4, stepBytes: 256 * KIB },
+  { whileInUse: 1, stepBytes: 128 * KIB },
+];
 
 export interface ObjectReaderOptions {
   /** Memory for chunks on their way to readers, all reads together. */
@@ -31,14 +37,9 @@ export interface ObjectReaderOptions {
   readonly makeRoom?: () => void;
 }
 
-/** One step of a read: bytes of one chunk. */
-interface ChunkPart {
-  readonly index: number;
-  readonly first: number;
-  readonly last: number;
-}
-
 interface FetchedPart {
+  /** Of its chunk. */
+  readonly index: number;
   readonly read: LentBuffers;
   readonly heldBytes: number;
 }
@@ -59,12 +60,16 @@ export class ObjectReader {
 
   /** See ObjectData.read. */
   read(call: CallContext, range: ReadRange): AsyncIterable<Buffer> {
-    const parts = partsOf(range);
-    const reading = new RangeReading(this.sources, this.memory, this.trace, call, range.chunks);
-    const small = parts.length === 1 && parts[0].last - parts[0].first < UNCOUNTED_BYTES_MAX;
-    if (small && range.chunks[parts[0].index].primary.k === 1) return new OnePiece(() => reading.readSmall(parts[0]));
-    if (!small) this.makeRoom?.();
-    return reading.run(parts);
+    const steps = new ReadSteps(range);
+    const isCounted = steps.sizeBytes > UNCOUNTED_BYTES_MAX;
+    const reading = new RangeReading(this.sources, isCounted ? this.memory : undefined, this.trace, call, range.chunks);
+    if (!isCounted && !steps.isAtEnd) {
+      const part = steps.next(MIB);
+      const isWhole = part.last - part.first + 1 === steps.sizeBytes;
+      if (isWhole && range.chunks[part.index].primary.k === 1) return new OnePiece(() => reading.readSmall(part));
+    }
+    if (isCounted) this.makeRoom?.();
+    return reading.run(steps);
   }
 
   /** One whole chunk from the given copy. Errors: DataUnreadable. */
@@ -81,20 +86,22 @@ class RangeReading {
 
   constructor(
     private readonly sources: UnitSourceParts,
-    private readonly memory: ByteBudget,
+    /** Absent: this read does not count. */
+    private readonly memory: ByteBudget | undefined,
     private readonly trace: TraceLog,
     private readonly call: CallContext,
     private readonly chunks: readonly ChunkEntry[],
   ) {}
 
-  async *run(parts: readonly ChunkPart[]): AsyncGenerator<Buffer, void, undefined> {
+  async *run(steps: ReadSteps): AsyncGenerator<Buffer, void, undefined> {
     let next: Promise<FetchedPart> | undefined;
     let current: FetchedPart | undefined;
+    const firstIndex = steps.isAtEnd ? 0 : steps.next(MIB).index;
     try {
-      for (let at = 0; at < parts.length; at += 1) {
-        current = await (next ?? this.fetch(parts[at], await this.take(parts[at])));
-        next = at + 1 < parts.length ? this.fetchAhead(parts[at + 1]) : undefined;
-        if (at + 1 === parts.length) this.traceEnd(parts[at].index - parts[0].index + 1);
+      while (next !== undefined || !steps.isAtEnd) {
+        current = await (next ?? this.fetchNext(steps));
+        next = steps.isAtEnd ? undefined : this.fetchAhead(steps);
+        if (next === undefined && steps.isAtEnd) this.traceEnd(current.index - firstIndex + 1);
         for (const bytes of current.read.buffers) yield bytes;
         this.give(current);
         current = undefined;
@@ -135,40 +142,54 @@ class RangeReading {
     if (this.call.flow === 'object-download') this.trace.step(this.call, 13);
   }
 
-  /** Reading ahead takes memory only while half of it is free: readers that stand still must leave room for others. */
-  private fetchAhead(part: ChunkPart): Promise<FetchedPart> | undefined {
+  /** Errors: SlowDown when there is no memory in time. */
+  private async fetchNext(steps: ReadSteps): Promise<FetchedPart> {
+    const part = steps.next(this.stepBytes());
     const heldBytes = this.memoryFor(part);
-    const { inUseBytes, capacityBytes } = this.memory;
-    if (inUseBytes + heldBytes > capacityBytes / 2 || !this.memory.tryTake(heldBytes)) return undefined;
+    await this.memory?.take(heldBytes, this.call.deadline);
+    steps.pass(part);
+    return this.fetch(part, heldBytes);
+  }
+
+  /** Reading ahead takes memory only while half of it is free: readers that stand still must leave room for others. */
+  private fetchAhead(steps: ReadSteps): Promise<FetchedPart> | undefined {
+    const part = steps.next(this.stepBytes());
+    const heldBytes = this.memoryFor(part);
+    const { memory } = this;
+    if (memory !== undefined) {
+      if (memory.inUseBytes + heldBytes > memory.capacityBytes / 2 || !memory.tryTake(heldBytes)) return undefined;
+    }
+    steps.pass(part);
     const fetched = this.fetch(part, heldBytes);
     fetched.catch(() => undefined);
     return fetched;
   }
 
-  private async take(part: ChunkPart): Promise<number> {
-    const heldBytes = this.memoryFor(part);
-    await this.memory.take(heldBytes, this.call.deadline);
-    return heldBytes;
+  private stepBytes(): number {
+    if (this.memory === undefined) return MIB;
+    const { inUseBytes, capacityBytes } = this.memory;
+    const step = STEPS.find(({ whileInUse }) => inUseBytes < capacityBytes * whileInUse) ?? STEPS[STEPS.length - 1];
+    return step.stepBytes;
   }
 
   private give(part: FetchedPart): void {
     part.read.release();
-    this.memory.give(part.heldBytes);
+    this.memory?.give(part.heldBytes);
   }
 
   /** A part with what decoding it may need: as many columns of parity as there are of data. */
   private memoryFor({ index, first, last }: ChunkPart): number {
+    if (this.memory === undefined) return 0;
     const { k, m } = this.chunks[index].primary;
     const sizeBytes = last - first + 1;
-    if (sizeBytes <= UNCOUNTED_BYTES_MAX) return 0;
     return Math.min(this.memory.capacityBytes, k === 1 ? sizeBytes : Math.ceil((sizeBytes * (k + m)) / k));
   }
 
   private async fetch(part: ChunkPart, heldBytes: number): Promise<FetchedPart> {
     try {
-      return { read: await this.fetchChunk(part), heldBytes };
+      return { index: part.index, read: await this.fetchChunk(part), heldBytes };
     } catch (error) {
-      this.memory.give(heldBytes);
+      this.memory?.give(heldBytes);
       throw error;
     }
   }
@@ -213,22 +234,4 @@ async function fetchPart(source: UnitSource, first: number, last: number): Promi
 function unlessUnreadable(error: unknown): undefined {
   if (error instanceof HoldfastError && error.code === 'DataUnreadable') return undefined;
   throw error;
-}
-
-/** Which bytes of which chunks a range covers, cut into steps at multiples of the step size. */
-function partsOf({ chunks, firstByte, lastByte }: ReadRange): ChunkPart[] {
-  const parts: ChunkPart[] = [];
-  let start = 0;
-  for (let index = 0; index < chunks.length && start <= lastByte; index += 1) {
-    const { sizeBytes } = chunks[index];
-    const first = Math.max(0, firstByte - start);
-    const last = Math.min(sizeBytes - 1, lastByte - start);
-    for (let from = first; from <= last;) {
-      const to = Math.min(last, from - (from % STEP_BYTES) + STEP_BYTES - 1);
-      parts.push({ index, first: from, last: to });
-      from = to + 1;
-    }
-    start += sizeBytes;
-  }
-  return parts;
 }
