@@ -8,14 +8,15 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { ensureInstalled, pinnedNode, underLock } from './install.mjs';
+import { nodeFlags } from './node-flags.mjs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const oldestMajor = 24;
 
-/** Targets by name: the file they run, or the tool that serves them, and whether they need compiled code. */
+/** Targets by name: the file they run, or the tool that serves them, with flags of Node, and whether they need compiled code. */
 const targets = {
-  standalone: { file: 'apps/standalone/dist/main.js' },
+  standalone: { file: 'apps/standalone/dist/main.js', flags: nodeFlags },
   cluster: { file: 'apps/cluster/dist/main.js' },
   trace: { file: 'apps/cluster/dist/trace.js' },
   device: { file: 'apps/data-node/dist/device.js' },
@@ -38,16 +39,16 @@ function childEnvironment() {
 }
 
 /**
- * Replaces this process by Node running `file`; where the platform or the Node version cannot, runs it as a child,
+ * Replaces this process by Node with `nodeArgs` (a file, and what belongs before it); where the platform or the Node version cannot, runs it as a child,
  * hands every signal on and waits: the child decides when a stop is done.
  */
-function become(node, file, args) {
+function become(node, nodeArgs, args) {
   const env = childEnvironment();
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.removeAllListeners('warning'); // "execve is experimental" says nothing to whoever starts a store
-    process.execve(node, [node, file, ...args], env);
+    process.execve(node, [node, ...nodeArgs, ...args], env);
   }
-  const child = spawn(node, [file, ...args], { stdio: 'inherit', env });
+  const child = spawn(node, [...nodeArgs, ...args], { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
@@ -87,12 +88,12 @@ async function main() {
   if (target === undefined) throw new RunError(`no target '${name}'; there are ${Object.keys(targets).join(', ')}`);
   await underLock(root, () => ensureInstalled(root));
   const node = betterNode();
-  if (node !== undefined) return become(node, fileURLToPath(import.meta.url), [name, ...args]);
+  if (node !== undefined) return become(node, [fileURLToPath(import.meta.url)], [name, ...args]);
   if (target.compiled !== false) await underLock(root, compile);
   if (target.file === undefined) return undefined;
   const file = join(root, target.file);
   if (!existsSync(file)) throw new RunError(`${target.file} does not exist, so '${name}' cannot run`);
-  return become(process.execPath, file, args);
+  return become(process.execPath, [...(target.flags ?? []), file], args);
 }
 
 main().catch((error) => fail(error instanceof RunError ? error.message : String(error.stack ?? error)));

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MissingDependency } from '../missing-dependency.mjs';
+import { nodeFlags } from '../node-flags.mjs';
 import { commandOf, postmasterOf, processTree, stillRuns } from './process-tree.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -87,7 +88,7 @@ export class LaunchedStore {
 
   async #launch(env, signal) {
     const ports = ['--port', String(this.port), '--admin-port', String(this.adminPort)];
-    const child = spawn(process.execPath, [this.mainFile, '--data', this.directory, ...ports], {
+    const child = spawn(process.execPath, [...nodeFlags, this.mainFile, '--data', this.directory, ...ports], {
       cwd: root,
       env: this.environment({
         HOLDFAST_ROOT_USER: credentials.accessKeyId,

@@ -38,6 +38,8 @@ export interface ProcessSpec {
   readonly logFile: string;
 }
 
+/** The young generation at most twice 16 MiB: a larger one is memory that saves nothing that can be measured. */
+const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=16'];
 const STOP_WAIT_MS = 20_000;
 const START_WAIT_MS = 60_000;
 const POLL_MS = 500;
@@ -105,7 +107,7 @@ export class ManagedProcess implements Managed {
   private launch(): void {
     this.output ??= createWriteStream(this.spec.logFile, { flags: 'a', mode: 0o600 });
     this.change('starting');
-    const child = spawn(process.execPath, ['--enable-source-maps', this.spec.file], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, this.spec.file], {
       env: {
         PATH: process.env['PATH'] ?? '',
         NODE_ENV: 'production',

@@ -34,7 +34,7 @@ describe('memory of units', () => {
     expect(again.filter((bytes) => known.has(bytes))).toHaveLength(16);
   });
 
-  it('keeps what was used last, however much of another size was used before', () => {
+  it('keeps what is used most, however much of larger sizes was used before', () => {
     const memory = new UnitMemory();
     const large = Array.from({ length: 4 }, () => memory.lend(4 * MIB));
     for (const { release } of large) release();

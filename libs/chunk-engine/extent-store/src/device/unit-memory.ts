@@ -7,7 +7,8 @@ import { KIB, MIB, assert, pageMemory } from '@holdfast/stdx';
 
 /** So much or more is written past the page cache, which saves a copy, and read in memory that is lent. */
 export const LARGE_UNIT_MIN_BYTES = 128 * KIB;
-const SLAB_BYTES_MIN = 64 * KIB;
+/** Most of what is read and written: one size for all of it can always be used again. Pages that nobody touches take no room. */
+const SLAB_BYTES_MIN = MIB;
 /** Kept for the next who asks, all sizes together. */
 const IDLE_BYTES_MAX = 16 * MIB;
 
@@ -49,10 +50,10 @@ export class UnitMemory {
     return slab;
   }
 
-  /** What is used now is asked for again sooner than other sizes: those give way. */
+  /** Whole units of several MiB are seldom read at once: their memory gives way. */
   private keep(slab: Buffer): void {
     for (const [slabBytes, slabs] of this.idle) {
-      if (slabBytes === slab.length) continue;
+      if (slabBytes <= slab.length) continue;
       while (this.idleBytes + slab.length > IDLE_BYTES_MAX && slabs.pop() !== undefined) this.idleBytes -= slabBytes;
     }
     if (this.idleBytes + slab.length > IDLE_BYTES_MAX) return;
