@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { KIB, ManualClock } from '@holdfast/stdx';
+import { KIB, ManualClock, OnePiece } from '@holdfast/stdx';
 import { BodyPace } from './body-pace.js';
 import { BodyReader } from './body-reader.js';
 
@@ -46,6 +46,24 @@ describe('body reader', () => {
       expect(Buffer.concat(found).equals(expected)).toBe(true);
     },
   );
+
+  it('takes what is made as one piece as it is, of any size, and hands its error on', async () => {
+    const body = randomBytes(100);
+    const made = (): OnePiece => new OnePiece(async () => body);
+    const fits = new BodyReader(made());
+    expect(await fits.wholeUpTo(100)).toBe(body);
+    expect(await fits.more()).toBe(false);
+    const large = new BodyReader(made());
+    expect(await large.wholeUpTo(99)).toBeUndefined();
+    const target = Buffer.alloc(120);
+    expect(await large.fill(target, pace)).toBe(100);
+    expect(target.subarray(0, 100).equals(body)).toBe(true);
+    expect(await large.more()).toBe(false);
+    expect(await new BodyReader(new OnePiece(async () => Buffer.alloc(0))).wholeUpTo(10)).toHaveLength(0);
+    const failing = new BodyReader(new OnePiece(() => Promise.reject(new Error('not verified'))));
+    await expect(failing.wholeUpTo(10)).rejects.toThrow('not verified');
+    expect(await failing.more()).toBe(false);
+  });
 
   it('tells the source when it leaves early, and not when the source has ended', async () => {
     let left = 0;

@@ -1,3 +1,4 @@
+import { OnePiece } from '@holdfast/stdx';
 import type { BodyPace } from './body-pace.js';
 
 /**
@@ -8,12 +9,13 @@ export class BodyReader {
   private rest: Buffer | undefined;
   private ended = false;
 
-  constructor(body: AsyncIterable<Buffer>) {
+  constructor(private readonly body: AsyncIterable<Buffer>) {
     this.pieces = body[Symbol.asyncIterator]();
   }
 
   /** The body when it ends within `sizeBytesMax`, without a copy where it is one piece; undefined when there is more. */
   async wholeUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {
+    if (this.body instanceof OnePiece) return this.pieceUpTo(this.body, sizeBytesMax);
     const first = await this.pull();
     if (first === undefined) return Buffer.alloc(0);
     const second = first.length > sizeBytesMax ? undefined : await this.pull();
@@ -27,6 +29,14 @@ export class BodyReader {
     const together = kept.length === 1 ? first : Buffer.concat(kept, sizeBytes);
     if (this.ended && sizeBytes <= sizeBytesMax) return together;
     this.rest = together;
+    return undefined;
+  }
+
+  private async pieceUpTo(body: OnePiece, sizeBytesMax: number): Promise<Buffer | undefined> {
+    this.ended = true;
+    const whole = await body.whole();
+    if (whole.length <= sizeBytesMax) return whole;
+    this.rest = whole;
     return undefined;
   }
 

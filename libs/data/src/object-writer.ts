@@ -65,7 +65,7 @@ export class ObjectWriter {
 
   /** A body of one small chunk needs no pooled memory: copies of it have no parity. */
   private async writeSmall(call: CallContext, target: GroupTarget, bytes: Buffer): Promise<WrittenPart> {
-    if (bytes.length === 0) return this.finish(call, target, [], 0);
+    if (bytes.length === 0) return this.finishEmpty(call, target);
     const written = await this.groups.write(call, target, bytes, NOTHING);
     this.traceGroup(call, written);
     return this.finish(call, target, [written], bytes.length);
@@ -93,6 +93,7 @@ export class ObjectWriter {
       await Promise.all(state.inFlight);
     }
     if (state.failure !== undefined) throw state.failure.error;
+    if (state.groups.length === 0) return this.finishEmpty(call, target);
     return this.finish(call, target, state.groups as WrittenGroup[], state.sizeBytes);
   }
 
@@ -144,13 +145,20 @@ export class ObjectWriter {
     this.trace.step(call, 6, `set ${entry.primary.setId} nodes ${[...new Set(nodeIds)].join(' ')}`);
   }
 
-  private async finish(
+  /** Nothing was written under any map: the one of today. */
+  private async finishEmpty(call: CallContext, target: GroupTarget): Promise<WrittenPart> {
+    const { epoch } = this.maps.view ?? (await this.maps.get(call));
+    return this.finish(call, target, [], 0, epoch);
+  }
+
+  private finish(
     call: CallContext,
     { writeId }: GroupTarget,
     groups: readonly WrittenGroup[],
     sizeBytes: number,
-  ): Promise<WrittenPart> {
-    let epoch = groups.length > 0 ? groups[0].epoch : (this.maps.view ?? (await this.maps.get(call))).epoch;
+    epochMax: bigint = groups[0].epoch,
+  ): WrittenPart {
+    let epoch = epochMax;
     let degraded = false;
     const entries: ChunkEntry[] = [];
     for (const group of groups) {

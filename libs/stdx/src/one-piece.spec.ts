@@ -22,6 +22,12 @@ it('gives no piece when there are no bytes, and none after it was left', async (
   expect(await pieces(left)).toEqual([]);
 });
 
+it('gives the whole to who asks for it, and then no piece', async () => {
+  const asked = new OnePiece(async () => Buffer.from('x'));
+  expect((await asked.whole()).toString()).toBe('x');
+  expect(await pieces(asked)).toEqual([]);
+});
+
 it('hands an error on', async () => {
   const failed = new OnePiece(() => Promise.reject(new Error('not made')));
   await expect(pieces(failed)).rejects.toThrow('not made');

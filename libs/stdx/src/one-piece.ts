@@ -1,8 +1,8 @@
 const END: IteratorResult<Buffer, undefined> = { done: true, value: undefined };
 
 /**
- * Bytes that are made as a whole, for whoever pulls a stream: one piece, or none when there are no bytes. Iterated once. Around
- * one buffer a generator would cost more than most of what is done with a small one.
+ * Bytes that are made as a whole, for whoever pulls a stream: one piece, or none when there are no bytes. Iterated once, or
+ * asked once for the whole. Around one buffer a generator would cost more than most of what is done with a small one.
  */
 export class OnePiece implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
   private begun = false;
@@ -14,10 +14,15 @@ export class OnePiece implements AsyncIterable<Buffer>, AsyncIterator<Buffer, un
     return this;
   }
 
+  /** All of the bytes, for who knows that they are one piece; instead of pulling. */
+  whole(): Promise<Buffer> {
+    this.begun = true;
+    return this.make();
+  }
+
   async next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.begun) return END;
-    this.begun = true;
-    const value = await this.make();
+    const value = await this.whole();
     return value.length === 0 ? END : { done: false, value };
   }
 
