@@ -142,7 +142,12 @@ export class ObjectWriter {
 
   private traceGroup(call: CallContext, { entry, nodeIds }: WrittenGroup): void {
     if (call.flow !== 'object-creation') return;
-    this.trace.step(call, 6, `set ${entry.primary.setId} nodes ${[...new Set(nodeIds)].join(' ')}`);
+    const isOne = nodeIds.every((nodeId) => nodeId === nodeIds[0]);
+    this.trace.step(
+      call,
+      6,
+      `set ${entry.primary.setId} nodes ${isOne ? nodeIds[0] : [...new Set(nodeIds)].join(' ')}`,
+    );
   }
 
   /** Nothing was written under any map: the one of today. */

@@ -20,6 +20,11 @@ export interface PlacementDevice {
   readonly writable: boolean;
 }
 
+interface Drawn {
+  readonly order: number;
+  readonly slot: number;
+}
+
 interface Domain<Member> {
   readonly order: number;
   readonly members: Member[];
@@ -57,12 +62,13 @@ export function permuteSlots(chunkId: string, devices: readonly PlacementDevice[
   for (const node of topology.nodes) {
     const controllers: Domain<number>[] = [];
     for (const { name, devices: ofController } of node.controllers) {
-      const drawn = ofController.map((device) => ({ slot: device.slot, key: drawKey(seed, device.name) }));
-      if (drawn.length > 1) drawn.sort((a, b) => a.key - b.key || a.slot - b.slot);
-      const slots = drawn.map((device) => device.slot);
-      controllers.push({ order: drawOrder(seed, name, slots.length), members: slots });
+      const drawn: Drawn[] = [];
+      for (const { slot, name: ofDevice } of ofController) insert(drawn, { slot, order: drawKey(seed, ofDevice) });
+      const slots: number[] = [];
+      for (const { slot } of drawn) slots.push(slot);
+      insert(controllers, { order: drawOrder(seed, name, slots.length), members: slots });
     }
-    nodes.push({ order: drawOrder(seed, node.name, node.deviceCount), members: takeTurns(controllers) });
+    insert(nodes, { order: drawOrder(seed, node.name, node.deviceCount), members: takeTurns(controllers) });
   }
   return takeTurns(nodes);
 }
@@ -76,16 +82,23 @@ function topologyOf(devices: readonly PlacementDevice[]): Topology {
     deviceCount: ofNode.length,
     controllers: [...groupBy(ofNode, (device) => device.controllerId)].map(([controllerId, ofController]) => ({
       name: `c${nodeId}\0${controllerId}`,
-      devices: ofController.map(({ slot }) => ({ slot, name: `d${slot}` })),
+      // Of two that draw one number the lower slot comes first.
+      devices: ofController.map(({ slot }) => ({ slot, name: `d${slot}` })).sort((a, b) => a.slot - b.slot),
     })),
   }));
   return { nodes };
 }
 
+/** Keeps a list in order. There are few at a time, and a sort makes more garbage than all the rest of a permutation. */
+function insert<Ordered extends { readonly order: number }>(sorted: Ordered[], next: Ordered): void {
+  let at = sorted.push(next) - 1;
+  for (; at > 0 && sorted[at - 1].order > next.order; at -= 1) sorted[at] = sorted[at - 1];
+  sorted[at] = next;
+}
+
 /** One member of every domain in turn, in the domains' order, until all are empty. */
-function takeTurns<Member>(domains: Domain<Member>[]): Member[] {
+function takeTurns<Member>(domains: readonly Domain<Member>[]): Member[] {
   if (domains.length === 1) return domains[0].members;
-  domains.sort((a, b) => a.order - b.order);
   let longest = 0;
   for (const { members } of domains) longest = Math.max(longest, members.length);
   const taken: Member[] = [];

@@ -2,8 +2,6 @@
 
 type Nullable<T> = T | null | undefined;
 
-const SPECIAL = /["\\]/g;
-
 /** `text[]`. */
 export function textArray<Item>(items: readonly Item[], textOf: (item: Item) => Nullable<string>): string {
   let out = '{';
@@ -15,9 +13,10 @@ export function textArray<Item>(items: readonly Item[], textOf: (item: Item) => 
   return `${out}}`;
 }
 
-/** Most texts need nothing, and a replacement costs more than two looks. */
+/** Most texts need nothing, and a replacement costs more than a look. */
 function escaped(text: string): string {
-  return text.includes('"') || text.includes('\\') ? text.replace(SPECIAL, '\\$&') : text;
+  const slashed = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
+  return slashed.includes('"') ? slashed.replaceAll('"', '\\"') : slashed;
 }
 
 /** `bytea[]` from lower-case hex or buffers. */
