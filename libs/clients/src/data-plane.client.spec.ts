@@ -184,6 +184,20 @@ describe('objects over HTTP', () => {
     expect(gotBytes).toBe(500_000);
   });
 
+  it('a service that takes its time before the first byte is waited for as long as for any other', async () => {
+    const { address } = await serve((request, response) => {
+      request.resume();
+      setTimeout(() => response.writeHead(200, { 'content-length': 1_000_000 }).end(randomBytes(1_000_000)), 200);
+    });
+    const read = (answerTimeoutMs: number) => {
+      const connections = connect({ silenceTimeoutMs: 50 });
+      const objects = new RemoteObjectData(connections, { pickAddress: () => address, answerTimeoutMs });
+      return collect(objects.read(call(), range));
+    };
+    expect(await read(4000)).toBe(1_000_000);
+    await expect(read(50)).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+  });
+
   it('seed-3.17: a reader that leaves takes the request with it', async () => {
     let gone: () => void = () => undefined;
     const left = new Promise<void>((resolve) => (gone = resolve));

@@ -153,6 +153,8 @@ class RemoteBytes implements AsyncIterator<Buffer> {
     const outgoing = { call: this.call, address: this.address, method: 'POST' as const, path, headers };
     const response = await this.connections.exchange(outgoing, body, (request) => {
       this.request = request;
+      // Its first byte may wait for memory that other readers hold.
+      this.connections.limitSilence(request, this.call, this.answerTimeoutMs);
       if (this.left) request.destroy();
     });
     if (response.statusCode !== 200) throw await errorOfResponse(response, this.address);
