@@ -152,7 +152,7 @@ async function verifies(record: LogRecord, payload: Buffer, data: DeviceFile, la
   const { header, extents } = record;
   const { unitSizeBytes } = header;
   const unit = { key: unitKeyBytes(header), unitSizeBytes, extents };
-  const found = await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, { purpose: 'verify' });
+  const found = await readUnit(data, layout, unit, { from: 0, to: unitSizeBytes }, 'verify');
   found?.release();
   return found !== undefined;
 }

@@ -9,8 +9,6 @@ export interface UnitBytesOptions {
   /** Cut at the unit's end; by default all of it. */
   readonly range?: { readonly offset: number; readonly length: number };
   readonly purpose?: ReadPurpose;
-  /** Memory that is the reader's to keep. */
-  readonly own?: boolean;
 }
 
 /** Verified bytes of the unit or of a range, lent until they are released; undefined when they cannot be read or do not verify. */
@@ -18,7 +16,7 @@ export async function unitBytes(
   { small, table, files, layout }: DeviceParts,
   key: Buffer,
   { unitSizeBytes }: UnitHeader,
-  { range, purpose, own }: UnitBytesOptions = {},
+  { range, purpose }: UnitBytesOptions = {},
 ): Promise<LentBytes | undefined> {
   const from = Math.min(range?.offset ?? 0, unitSizeBytes);
   const to = Math.min(unitSizeBytes, from + (range?.length ?? unitSizeBytes));
@@ -31,5 +29,5 @@ export async function unitBytes(
     return notLent(whole.subarray(from, to));
   }
   const extents = await table.extmap.retry(() => table.extents(key));
-  return readUnit(files.data, layout, { key, unitSizeBytes, extents }, { from, to }, { purpose, own });
+  return readUnit(files.data, layout, { key, unitSizeBytes, extents }, { from, to }, purpose);
 }

@@ -28,14 +28,14 @@ interface StoredPiece extends PieceRange {
 
 /**
  * Bytes [from, to) of a unit of `unitSizeBytes`; the whole pieces that they touch are read and verified. Undefined when they
- * do not verify or cannot be read. The bytes are lent, unless `own` memory is asked for: valid until they are released.
+ * do not verify or cannot be read. The bytes are lent: valid until they are released.
  */
 export async function readUnit(
   data: DeviceFile,
   layout: DeviceLayout,
   unit: { readonly key: Buffer; readonly unitSizeBytes: number; readonly extents: readonly MappedExtent[] },
   { from, to }: PieceRange,
-  { purpose = 'serve', own = false }: { readonly purpose?: ReadPurpose; readonly own?: boolean } = {},
+  purpose: ReadPurpose = 'serve',
 ): Promise<LentBytes | undefined> {
   assert(from >= 0 && from <= to && to <= unit.unitSizeBytes, 'A range lies in its unit', { from, to });
   if (from === to) return notLent(Buffer.alloc(0));
@@ -48,7 +48,7 @@ export async function readUnit(
   const end = pieces.at(-1)?.to ?? to;
   const tailEnd = purpose === 'verify' && end === unit.unitSizeBytes ? roundUp(end) : end;
   const sizeBytes = tailEnd - start;
-  const isLent = !own && (purpose === 'verify' || sizeBytes >= LARGE_UNIT_MIN_BYTES);
+  const isLent = purpose === 'verify' || sizeBytes >= LARGE_UNIT_MIN_BYTES;
   const memory = isLent ? unitMemory.lend(sizeBytes) : notLent(Buffer.allocUnsafeSlow(sizeBytes));
   const isPastCache = purpose === 'verify' && isLent;
   const isRead = await readRuns(data, memory.bytes, { start, end: tailEnd, isPastCache }, runsOf(pieces));
