@@ -10,7 +10,7 @@ export const quickSeed = 1;
 
 export const options = { only: { type: 'string', hint: 'TEXT: bugs whose name holds it' } };
 
-/** By suite: the module, its function, and how much of it is run; a bug may ask for other `trials`. */
+/** By suite: the module, its function, and how much of it is run; a bug may ask for other `trials`, and for more time. */
 const suites = {
   'crash-states': ['testing/trials', 'crashStateTrials', { trials: 3000 }],
   'crash-in-recovery': ['testing/trials', 'nestedCrashTrials', { trials: 4000 }],
@@ -29,12 +29,13 @@ const workerFile = new URL('engine/suite-worker.mjs', import.meta.url);
 /** Runs a suite of a build until something fails; a build that hangs or breaks has failed too. */
 function runSuite(bug, seed, signal) {
   const [module, name, extent] = suites[bug.suite];
+  const timeMs = bug.runMs ?? runMs;
   const options = { seed, ...extent, trials: bug.trials ?? extent.trials, failuresMax: 1 };
   return withEngineBuild(async (_load, folder) => {
     const worker = new Worker(workerFile, {
-      workerData: { folder, module, name, runMs, options },
+      workerData: { folder, module, name, runMs: timeMs, options },
     });
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(runMs + graceMs)]);
+    const ended = AbortSignal.any([signal, AbortSignal.timeout(timeMs + graceMs)]);
     // What was seen first is what is told.
     const report = await new Promise((resolve) => {
       const broken = (problem) => resolve({ failures: 1, trials: 0, problem });

@@ -361,5 +361,8 @@ export const plantedBugs = [
     find: `moment !== this.removals || `,
     replace: ``,
     suite: 'engine-model',
+    // A read, a free and a read again have to meet: about one sequence of a thousand.
+    trials: 12_000,
+    runMs: 150_000,
   },
 ];
