@@ -38,7 +38,7 @@ export interface ProcessSpec {
   readonly logFile: string;
 }
 
-/** The young generation at most twice 16 MiB: a larger one is memory that saves nothing that can be measured. */
+/** The young generation at most twice 16 MiB, as tools/node-flags.mjs has it and for its reason. */
 const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=16'];
 const STOP_WAIT_MS = 20_000;
 const START_WAIT_MS = 60_000;

@@ -39,8 +39,7 @@ export class ExtentAllocator {
   }
 
   /**
-   * At the latest where the last free extent begins when it reaches the end: the frontier from here on, or `hint` where that is
-   * further.
+   * Sets the frontier to `hint`, or to where the last free extent begins when that is further: all before it was in use once.
    */
   setFrontier(hint: number, end: number): true | Missing {
     const last = this.byOffset.findLastBefore(undefined);
