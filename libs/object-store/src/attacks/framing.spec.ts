@@ -140,6 +140,46 @@ describe.each(DOORS)('framing, by the %s', (door) => {
     }
   });
 
+  it('XH2: a chunked body behind another request is stored when its packet is its own, and else refused', async () => {
+    const honest = `${framed()}${size}\r\n${content}\r\n0\r\n\r\n`;
+    const get = text('GET /bucket/key HTTP/1.1');
+    const plain = `${text('PUT /bucket/plain HTTP/1.1', 'Content-Length: 5')}hello`;
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+    for (const before of [get, plain]) {
+      const connection = await doors.connect(door);
+      connection.send(before);
+      expect((await connection.answer()).status).toBe(200);
+      connection.send(honest);
+      expect((await connection.answer()).status).toBe(200);
+    }
+    const early = await doors.connect(door);
+    early.send(get);
+    await pause();
+    early.send(honest);
+    expect([(await early.answer()).status, (await early.answer()).status]).toEqual([200, 200]);
+
+    // What ends a body looks like the end of a head and an honest body, to hide what stands behind it.
+    const decoy = 'x\r\n\r\n0\r\n\r\n';
+    const hidden = `${framed()}${size};x\r\n${content}\r\n0\r\n\r\n`;
+    const theirs = text('PUT /theirs/key HTTP/1.1', `Content-Length: ${decoy.length}`);
+    doors.ports.forgetCalls();
+    for (const pieces of [
+      [get + hidden],
+      [theirs, decoy + hidden],
+      [theirs, decoy + get + hidden],
+      [theirs + decoy + hidden],
+    ]) {
+      const connection = await doors.connect(door);
+      for (const piece of pieces) {
+        connection.send(piece);
+        await pause();
+      }
+      await connection.answer();
+      expect(await connection.closed()).toBe(true);
+      expect(doors.ports.backendCalls).not.toContain('metadata.commitObject');
+    }
+  });
+
   it('XH2: dots in a path stay where they are', async () => {
     expect(
       (await doors.sendBytes(door, `${text('PUT /bucket/../theirs/key HTTP/1.1', 'Content-Length: 4')}dots`)).status,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { ChunkFramingWatch } from './chunk-framing-watch.js';
+import { ChunkFramingWatch, isChunked } from './chunk-framing-watch.js';
 
 interface Told {
   readonly raw: IncomingMessage;
@@ -9,17 +9,21 @@ interface Told {
 }
 
 const request = (headers: Record<string, string>, complete = true): IncomingMessage =>
-  ({ headers, complete }) as unknown as IncomingMessage;
+  ({ method: 'PUT', headers, complete }) as unknown as IncomingMessage;
 const chunked = (): IncomingMessage => request({ 'transfer-encoding': 'chunked' });
 const HEAD = 'PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** The requests at fault in `text`, which arrives in `pieces`. */
+/** The requests at fault in what arrives in `pieces`; it is watched from the piece with the first head of a chunked one. */
 function faultsOf(pieces: readonly string[], told: readonly Told[]): IncomingMessage[] {
   const faults: IncomingMessage[] = [];
   const watch = new ChunkFramingWatch((raw) => faults.push(raw));
+  const watchedFrom = told.find(({ raw }) => isChunked(raw))?.atPiece ?? 0;
   pieces.forEach((piece, index) => {
+    if (index < watchedFrom) return;
     for (const { raw, atPiece } of told) if (atPiece === index) watch.begin(raw);
-    watch.read(Buffer.from(piece, 'latin1'));
+    const packet = Buffer.from(piece, 'latin1');
+    if (index === watchedFrom) watch.readFirst(packet);
+    else watch.read(packet);
   });
   return faults;
 }
@@ -28,21 +32,50 @@ describe('ChunkFramingWatch', () => {
   const good = `${HEAD}5\r\nhello\r\nA;`.replace('A;', 'a\r\n0;x=y\r\n123\r\n0\r\ntrailer: 1\r\n\r\n');
   const bad = `${HEAD}5\r\nhello\r\n3;x\r\nabc\r\n0\r\n\r\n`;
 
-  it('XH2: finds an extension wherever the network cuts, and none in the bytes of a chunk', () => {
-    for (const [text, count] of [
-      [good, 0],
-      [bad, 1],
+  it.each([
+    ['one header', HEAD],
+    ['many headers', HEAD.replace('\r\n\r\n', '\r\nHost: a\r\n5: 1\r\nA:\r\n0: 0\r\n\r\n')],
+    ['an empty line in front', `\r\n${HEAD}`],
+  ])('XH2: finds an extension wherever the network cuts, and none in the bytes of a chunk: %s', (_what, head) => {
+    for (const [body, count] of [
+      [good.slice(HEAD.length), 0],
+      [bad.slice(HEAD.length), 1],
+      ['5;a\r\nhello\r\n0\r\n\r\n', 1],
+      // Behind the extension stands what looks like the end of a head and an honest body.
+      ['9;A: 1\r\nB: 2\r\n\r\n0\r\n0\r\n\r\n', 1],
+      ['9;\r\nB: 2\r\n\r\n0\r\n0\r\n\r\n', 1],
     ] as const) {
+      const text = head + body;
       for (let first = 1; first < text.length; first += 1) {
         for (let second = first; second <= text.length; second += 5) {
           const pieces = [text.slice(0, first), text.slice(first, second), text.slice(second)];
           const ends = [first, second, text.length];
-          const atPiece = ends.findIndex((end) => end >= HEAD.length);
+          const atPiece = ends.findIndex((end) => end >= head.length);
           const faults = faultsOf(pieces, [{ raw: chunked(), atPiece }]);
           expect([first, second, faults.length]).toEqual([first, second, count]);
         }
       }
     }
+  });
+
+  it('XH2: nothing is taken when the packet with the head is not known, or holds another request', () => {
+    const faults: IncomingMessage[] = [];
+    const watch = new ChunkFramingWatch((raw) => faults.push(raw));
+    const raw = chunked();
+    watch.begin(raw);
+    watch.readFirst(undefined);
+    expect(faults).toEqual([raw]);
+    const [first, second] = [chunked(), request({})];
+    const packet = `${good}GET / HTTP/1.1\r\n\r\n`;
+    expect(
+      faultsOf(
+        [packet],
+        [
+          { raw: first, atPiece: 0 },
+          { raw: second, atPiece: 0 },
+        ],
+      ),
+    ).toEqual([second]);
   });
 
   it.each(['5 \r\n', '5;\r\n', '+5\r\n', '0x5\r\n', ';\r\n', '\r\n', '00000000000000005\r\n', '5\n'])(
@@ -87,10 +120,11 @@ describe('ChunkFramingWatch', () => {
     const open = request({ 'content-length': '100' }, false);
     expect(
       faultsOf(
-        ['PUT / HTTP/1.1\r\n\r\nhel', `lo${good}`],
+        [good, 'PUT / HTTP/1.1\r\n\r\nhel', `lo${good}`],
         [
-          { raw: open, atPiece: 0 },
-          { raw, atPiece: 1 },
+          { raw: chunked(), atPiece: 0 },
+          { raw: open, atPiece: 1 },
+          { raw, atPiece: 2 },
         ],
       ),
     ).toEqual([raw]);

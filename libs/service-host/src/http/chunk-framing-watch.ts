@@ -7,6 +7,8 @@ import type { IncomingMessage } from 'node:http';
 
 const HEAD_END = '\r\n\r\n';
 const SIZE_LINE = /^[0-9A-Fa-f]{1,16}\r$/;
+/** The name of a header and its colon: what no size line begins with that the parser takes. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/;
 /** A size of 16 digits and the end of its line; in the trailer any line may be longer, but those are not kept. */
 const SIZE_LINE_MAX_CHARACTERS = 17;
 
@@ -56,7 +58,7 @@ class ChunkSizes {
   }
 }
 
-/** One connection. */
+/** One connection, from the head of its first chunked request on. */
 export class ChunkFramingWatch {
   /** Requests whose heads ended since the last packet. */
   private begun: IncomingMessage[] = [];
@@ -73,6 +75,20 @@ export class ChunkFramingWatch {
   /** To be told of each request when the parser has its head. */
   begin(raw: IncomingMessage): void {
     this.begun.push(raw);
+  }
+
+  /**
+   * To be called once, after the parser had the packet in which the head of the first chunked request ends.
+   * @param packet undefined when it cannot be told where that head begins
+   */
+  readFirst(packet: Buffer | undefined): void {
+    const begun = this.begun;
+    this.begun = [];
+    const raw = begun[begun.length - 1];
+    this.youngest = raw;
+    // As for all later ones: see `read`.
+    if (packet === undefined || begun.length > 1) return this.fault();
+    this.readBody(packet, endOfHead(packet, raw.method ?? ''));
   }
 
   /** To be called with every packet after the parser had it. */
@@ -103,9 +119,12 @@ export class ChunkFramingWatch {
     // Nobody sends a chunked body behind a request that is still under way, and where it begins could not be told.
     if (begun.length > 1 || this.inPlainBody) return this.fault();
     const headEnd = (tail + packet.toString('latin1', at)).indexOf(HEAD_END);
+    this.readBody(packet, headEnd < 0 ? undefined : at + headEnd + HEAD_END.length - tail.length);
+  }
+
+  private readBody(packet: Buffer, from: number | undefined): void {
     this.body = new ChunkSizes();
-    const stopped = this.body.read(packet, at + headEnd + HEAD_END.length - tail.length);
-    if (headEnd < 0 || stopped === undefined) return this.fault();
+    if (from === undefined || this.body.read(packet, from) === undefined) return this.fault();
     if (this.body.done) this.body = undefined;
   }
 
@@ -113,6 +132,23 @@ export class ChunkFramingWatch {
     this.body = undefined;
     if (this.youngest !== undefined) this.onFault(this.youngest);
   }
+}
+
+/**
+ * Where a head ends that began in this packet or before it, and of which only this packet is known. One that begins with a line
+ * end may begin within the four bytes that end the head: what stands behind the line end tells.
+ */
+function endOfHead(packet: Buffer, method: string): number | undefined {
+  const text = packet.toString('latin1');
+  const at = text.startsWith('\r\n') ? 2 : text.startsWith('\n') ? 1 : 0;
+  if (at > 0) {
+    if (text.startsWith('\r\n', at)) return at + 2;
+    const newline = text.indexOf('\n', at);
+    const line = text.slice(at, newline < 0 ? undefined : newline);
+    if (!HEADER_NAME.test(line) && !line.startsWith(`${method} `)) return at;
+  }
+  const end = text.indexOf(HEAD_END, at);
+  return end < 0 ? undefined : end + HEAD_END.length;
 }
 
 export function isChunked(raw: IncomingMessage): boolean {

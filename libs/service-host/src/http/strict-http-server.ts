@@ -55,10 +55,12 @@ export class StrictHttpServer {
   private readonly isWhole: (out: ServerResponse) => boolean;
   /** Connections over a cap: they have been answered, whatever they still send. */
   private readonly refused = new WeakSet<Duplex>();
-  /** The youngest answer of each connection. */
+  /** The youngest answer of each connection, and how much the connection had brought when the parser had its request. */
   private readonly answers = new WeakMap<Duplex, ServerResponse>();
+  private readonly begunAtBytes = new WeakMap<Duplex, number>();
   /** Of requests with chunked bodies. */
   private readonly framings = new WeakMap<IncomingMessage, AbortController>();
+  /** Of connections that had such a request. */
   private readonly watches = new WeakMap<Duplex, ChunkFramingWatch>();
   /** How many requests of a connection wait for the answer to an earlier one. */
   private readonly waiting = new WeakMap<Duplex, number>();
@@ -114,21 +116,20 @@ export class StrictHttpServer {
   private onConnection(socket: Socket): void {
     if (!this.caps.admit(socket)) {
       this.refused.add(socket);
-      return this.refuse(socket, new HoldfastError('SlowDown'));
+      this.refuse(socket, new HoldfastError('SlowDown'));
     }
-    const watch = new ChunkFramingWatch((raw) => this.onTwoReadings(raw));
-    this.watches.set(socket, watch);
-    // After the listener of the server itself, so that its parser has had the packet.
-    socket.on('data', (packet: Buffer) => watch.read(packet));
   }
 
   private onRequest(raw: IncomingMessage, out: ServerResponse): void {
     if (this.refused.has(raw.socket)) return;
-    this.watches.get(raw.socket)?.begin(raw);
+    const previous = this.answers.get(raw.socket);
     const framing = isChunked(raw) ? new AbortController() : undefined;
     if (framing !== undefined) this.framings.set(raw, framing);
-    const previous = this.answers.get(raw.socket);
+    const watch = this.watches.get(raw.socket);
+    if (watch !== undefined) watch.begin(raw);
+    else if (framing !== undefined) this.watch(raw, previous?.req);
     this.answers.set(raw.socket, out);
+    this.begunAtBytes.set(raw.socket, raw.socket.bytesRead);
     if (previous === undefined || previous.writableFinished) this.options.onRequest(raw, out, framing?.signal);
     else this.takeTurn(raw, out, previous);
   }
@@ -148,6 +149,32 @@ export class StrictHttpServer {
       // After a microtask, as for a request that never waited: the answer before it is not torn apart by this one's error.
       if (!socket.destroyed) queueMicrotask(() => this.options.onRequest(raw, out, this.framings.get(raw)?.signal));
     });
+  }
+
+  /**
+   * From the first chunked request of a connection on its packets are looked at. Not before: Node's parser reads a socket that
+   * nobody else listens to by itself, which takes an eighth less of the time of a small request.
+   */
+  private watch(raw: IncomingMessage, previous: IncomingMessage | undefined): void {
+    const { socket } = raw;
+    const watch = new ChunkFramingWatch((request) => this.onTwoReadings(request));
+    this.watches.set(socket, watch);
+    watch.begin(raw);
+    // Bytes of an earlier request in the same packet would hide where this one begins.
+    const isAlone = previous === undefined || this.endedBefore(previous);
+    const packet = isAlone ? packetOf(socket) : undefined;
+    // When the parser has had all of the packet, and before anybody sees what it found there.
+    process.nextTick(() => watch.readFirst(packet));
+    // After the listener of the server itself, so that its parser has had the packet.
+    socket.on('data', (later: Buffer) => watch.read(later));
+  }
+
+  /** Whether the last request before this packet ended before it, too. */
+  private endedBefore(previous: IncomingMessage): boolean {
+    // Told in a turn of its own, after the packet with the end.
+    if (previous.readableEnded) return true;
+    const { socket, headers } = previous;
+    return (headers['content-length'] ?? '0') === '0' && socket.bytesRead !== this.begunAtBytes.get(socket);
   }
 
   /** Whoever has the request answers; the connection ends with that, because nobody knows where the next request begins. */
@@ -200,4 +227,10 @@ export class StrictHttpServer {
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     socket.once('finish', () => socket.destroy());
   }
+}
+
+/** What Node's parser is reading. Undocumented, hence undefined where there is no such thing: nothing is taken unseen then. */
+function packetOf(socket: Socket): Buffer | undefined {
+  const { parser } = socket as { readonly parser?: { getCurrentBuffer?(): Buffer } };
+  return parser?.getCurrentBuffer?.();
 }
