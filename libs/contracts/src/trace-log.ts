@@ -14,6 +14,8 @@ export interface TraceEvent {
   readonly detail: string;
 }
 
+const STARTED_AT_MS = performance.timeOrigin;
+
 /**
  * The last steps that this process has done, in a ring of fixed size: recording makes no object and no I/O, and an event is
  * forgotten when `capacity` younger ones have come. Each process offers its ring at an internal address.
@@ -43,7 +45,7 @@ export class TraceLog {
     this.flows[at] = call.flow;
     this.details[at] = detail;
     this.steps[at] = step;
-    this.timesUs[at] = Math.round((performance.timeOrigin + performance.now()) * 1000);
+    this.timesUs[at] = Math.round((STARTED_AT_MS + performance.now()) * 1000);
     this.next = at + 1 === this.capacity ? 0 : at + 1;
   }
 

@@ -78,15 +78,17 @@ export class LocalUnitStore extends UnitStore {
     checkHeader(header);
     this.fence.admit(epoch);
     if (call.deadline.passed) throw new HoldfastError('LateWrite');
-    if (header.unitSizeBytes <= LIMITS.inlineUnitBytesMax) {
-      await this.store(owned, call, header, pull);
-    } else {
-      await this.writeBuffers.take(header.unitSizeBytes, call.deadline);
-      try {
-        await this.store(owned, call, header, pull);
-      } finally {
-        this.writeBuffers.give(header.unitSizeBytes);
-      }
+    const { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId } = header;
+    const waitsForMemory = unitSizeBytes > LIMITS.inlineUnitBytesMax;
+    if (waitsForMemory) await this.writeBuffers.take(unitSizeBytes, call.deadline);
+    const writtenAtMs = this.clock.nowMs();
+    const record = { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs };
+    try {
+      await owned.store.write(record, unitSizeBytes, pull, call.deadline);
+    } catch (error) {
+      throw wireError(error);
+    } finally {
+      if (waitsForMemory) this.writeBuffers.give(unitSizeBytes);
     }
     return { epoch, deviceGeneration: owned.generation };
   }
@@ -146,22 +148,6 @@ export class LocalUnitStore extends UnitStore {
     if (owned === undefined)
       throw new HoldfastError('ServiceUnavailable', `device ${deviceId} is not open in this process`);
     return owned;
-  }
-
-  private async store(
-    owned: OwnedDevice,
-    call: CallContext,
-    header: UnitHeader,
-    pull: () => AsyncIterable<Buffer>,
-  ): Promise<void> {
-    const { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId } = header;
-    const writtenAtMs = this.clock.nowMs();
-    const record = { chunkId, unitIndex, k, m, chunkSizeBytes, unitSizeBytes, bucketId, writeId, writtenAtMs };
-    try {
-      await owned.store.write(record, unitSizeBytes, pull, call.deadline);
-    } catch (error) {
-      throw wireError(error);
-    }
   }
 }
 

@@ -8,13 +8,14 @@ const ZEROS = Buffer.alloc(BLOCK_BYTES);
 export type Pull = () => AsyncIterable<Buffer>;
 
 /**
- * All bytes of a transfer, as the buffers that came; they must not change until the unit is durable.
+ * All bytes of a transfer, as the buffers that came; they must not change until the unit is durable. At once when they are
+ * there as a whole.
  * @throws ExtentStoreError ShortTransfer unless exactly `sizeBytes` come
  */
-export async function pullExactly(pull: Pull, sizeBytes: number): Promise<Buffer[]> {
+export function pullExactly(pull: Pull, sizeBytes: number): Buffer[] | Promise<Buffer[]> {
   const buffers: Buffer[] = [];
-  await pullEach(pull, sizeBytes, (buffer) => buffers.push(buffer));
-  return buffers;
+  const pulling = pullEach(pull, sizeBytes, (buffer) => buffers.push(buffer));
+  return pulling === undefined ? buffers : pulling.then(() => buffers);
 }
 
 /** Bytes of a unit in whole blocks, zeros behind the last byte. */
@@ -62,23 +63,36 @@ export async function pullBlocks(pull: Pull, sizeBytes: number): Promise<PulledB
   return { buffers: [whole.subarray(0, wholeBytes), last.bytes.subarray(0, BLOCK_BYTES)], release: last.release };
 }
 
-async function pullEach(pull: Pull, sizeBytes: number, take: (buffer: Buffer) => void): Promise<void> {
+function pullEach(pull: Pull, sizeBytes: number, take: (buffer: Buffer) => void): Promise<void> | undefined {
+  let source: AsyncIterable<Buffer>;
+  try {
+    source = pull();
+  } catch (cause) {
+    throw brokenOff(cause, 0, sizeBytes);
+  }
+  if (!(source instanceof WholeBuffer && source.bytes.length === sizeBytes)) return drain(source, sizeBytes, take);
+  take(source.bytes);
+  return undefined;
+}
+
+async function drain(source: AsyncIterable<Buffer>, sizeBytes: number, take: (buffer: Buffer) => void): Promise<void> {
   let pulledBytes = 0;
   try {
-    const source = pull();
-    if (source instanceof WholeBuffer && source.bytes.length === sizeBytes) return take(source.bytes);
     for await (const buffer of source) {
       pulledBytes += buffer.length;
       if (pulledBytes > sizeBytes) break;
       take(buffer);
     }
   } catch (cause) {
-    if (cause instanceof ExtentStoreError) throw cause;
-    throw new ExtentStoreError('ShortTransfer', `the transfer broke off after ${pulledBytes} of ${sizeBytes} bytes`, {
-      cause,
-    });
+    throw brokenOff(cause, pulledBytes, sizeBytes);
   }
   if (pulledBytes === sizeBytes) return;
   const came = pulledBytes > sizeBytes ? 'more' : `${pulledBytes}`;
   throw new ExtentStoreError('ShortTransfer', `the transfer gave ${came} instead of ${sizeBytes} bytes`);
+}
+
+function brokenOff(cause: unknown, pulledBytes: number, sizeBytes: number): ExtentStoreError {
+  if (cause instanceof ExtentStoreError) return cause;
+  const message = `the transfer broke off after ${pulledBytes} of ${sizeBytes} bytes`;
+  return new ExtentStoreError('ShortTransfer', message, { cause });
 }

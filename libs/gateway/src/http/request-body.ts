@@ -100,11 +100,15 @@ export class RequestBody {
     this.wake = undefined;
   }
 
-  /** A small body comes with its head: all of it is here before anybody asks for it. */
+  /** A small body comes with its head: all of it is here before anybody asks for it, and most often so is its end. */
   private takeWhole(): void {
     const whole = this.raw.read() as Buffer;
     this.receivedBytes = whole.length;
     this.queue.push(whole);
+    if (this.raw.complete) {
+      this.ended = true;
+      return;
+    }
     this.tail = new Promise((resolve) => {
       this.raw.once('end', resolve);
       this.raw.once('close', resolve);

@@ -24,9 +24,12 @@ export function parseTimestamp(text: string): number | undefined {
 function parseUnknown(text: string): number | undefined {
   const match = BASIC_ISO.exec(text);
   if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second] = match;
-  const atMs = Date.UTC(+year, +month - 1, +day, +hour, +minute, +second);
-  return formatTimestamp(atMs) === text ? atMs : undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const atMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  const date = new Date(atMs);
+  const isThere = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return isThere ? atMs : undefined;
 }
 
 /** YYYYMMDDTHHMMSSZ */
