@@ -14,8 +14,13 @@ export class BodyReader {
   }
 
   /** The body when it ends within `sizeBytesMax`, without a copy where it is one piece; undefined when there is more. */
-  async wholeUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {
-    if (this.body instanceof OnePiece) return this.pieceUpTo(this.body, sizeBytesMax);
+  wholeUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {
+    return this.body instanceof OnePiece
+      ? this.pieceUpTo(this.body, sizeBytesMax)
+      : this.gatheredUpTo(sizeBytesMax);
+  }
+
+  private async gatheredUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {
     const first = await this.pull();
     if (first === undefined) return Buffer.alloc(0);
     const second = first.length > sizeBytesMax ? undefined : await this.pull();

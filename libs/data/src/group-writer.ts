@@ -130,8 +130,8 @@ class GroupAttempt {
   }
 
   /** Sends the units and waits until each has succeeded or failed. */
-  private async send(indexes: readonly number[]): Promise<void> {
-    await Promise.all(indexes.map((index) => this.sendUnit(index)));
+  private send(indexes: readonly number[]): Promise<unknown> {
+    return Promise.all(indexes.map((index) => this.sendUnit(index)));
   }
 
   private async sendUnit(unitIndex: number): Promise<void> {

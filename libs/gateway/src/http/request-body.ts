@@ -62,10 +62,13 @@ export class RequestBody {
    * All of a body that came with its head, once its message has ended; undefined, with nothing read, for one that is still to
    * come. Errors: those of `chunks`.
    */
-  async whole(): Promise<Buffer | undefined> {
+  whole(): Buffer | Promise<Buffer | undefined> | undefined {
     if (!this.isHere) return undefined;
     this.begin();
-    await this.tail;
+    return this.tail === undefined ? this.taken() : this.tail.then(() => this.taken());
+  }
+
+  private taken(): Buffer | undefined {
     if (this.failure !== undefined) throw this.failure;
     return this.queue.shift();
   }

@@ -20,9 +20,13 @@ export interface ObjectToCommit {
 export type Committed = Extract<CommitAnswer, { outcome: 'committed' }>;
 
 /** With a precondition the object is looked up too: that may save an upload. The commit judges again, and decides. */
-export async function bucketToWrite(conditions: WriteConditions, exchange: Exchange): Promise<BucketRecord> {
+export function bucketToWrite(conditions: WriteConditions, exchange: Exchange): Promise<BucketRecord> {
+  const isFree = conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined;
+  return isFree ? exchange.services.buckets.hinted(exchange) : bucketThatProceeds(conditions, exchange);
+}
+
+async function bucketThatProceeds(conditions: WriteConditions, exchange: Exchange): Promise<BucketRecord> {
   const { metadata, buckets } = exchange.services;
-  if (conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined) return buckets.hinted(exchange);
   const { bucketName, key } = exchange;
   const found = await metadata.findObject(exchange.controlCall(), { bucketName, key });
   const bucket = await buckets.check(exchange, found.bucket);

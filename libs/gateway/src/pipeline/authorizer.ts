@@ -79,14 +79,15 @@ class IdentityGrant implements Grant {
 /**
  * Ends here what is denied, and what has no bucket that could allow it. Where identity alone does not allow, the buckets are
  * heard before the operation begins; where it does, the operation asks them with the record that it reads anyway.
+ * @returns undefined when nobody needs to be waited for
  * @throws HoldfastError AccessDenied, NoSuchBucket
  */
-export async function allowResource(exchange: Exchange, row: S3Operation): Promise<void> {
+export function allowResource(exchange: Exchange, row: S3Operation): Promise<void> | undefined {
   const { access } = exchange.grant;
   if (access.isDenied) throw new HoldfastError('AccessDenied');
-  if (access.isAllowed && exchange.caller.kind !== 'anonymous') return;
+  if (access.isAllowed && exchange.caller.kind !== 'anonymous') return undefined;
   if (row.level === 'service' || row.name === 'CreateBucket') throw new HoldfastError('AccessDenied');
-  await exchange.services.buckets.admit(exchange);
+  return exchange.services.buckets.admit(exchange);
 }
 
 function signingOf({ payload, credential }: Claim, signingKey: Buffer | undefined): ChunkSigning | undefined {

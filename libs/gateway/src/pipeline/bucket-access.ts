@@ -195,7 +195,8 @@ export class BucketAccess {
   /** Judges the checks that name this bucket. @throws HoldfastError AccessDenied, ServiceUnavailable */
   private async judge(exchange: Exchange, bucket: BucketRecord, version: ObjectVersion | undefined): Promise<void> {
     const { access } = exchange.grant;
-    const policy = await this.policyOf(exchange, bucket);
+    const asked = this.policyOf(exchange, bucket);
+    const policy = asked === undefined ? undefined : await asked;
     const isClosed = policy === undefined && !owns(exchange, bucket);
     if (policy === undefined && !isClosed && access.allowedByIdentity) return;
     for (const [index, check] of access.checks.entries()) {

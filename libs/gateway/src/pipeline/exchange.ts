@@ -41,7 +41,7 @@ export interface BodySource {
   /** To be called once. */
   chunks(): AsyncIterable<Buffer>;
   /** All of it, where it is here already; undefined, with nothing read, where it is not: then `chunks` gives it. */
-  whole?(): Promise<Buffer | undefined>;
+  whole?(): Buffer | Promise<Buffer | undefined> | undefined;
 }
 
 /** What authentication and authorisation found out about a request. */

@@ -65,7 +65,8 @@ export class VerifiedBody implements BodySource {
 
   private async gathered(): Promise<Buffer> {
     try {
-      const here = this.plan.payload.kind === 'chunked' ? undefined : await this.exchange.body.whole?.();
+      const asked = this.plan.payload.kind === 'chunked' ? undefined : this.exchange.body.whole?.();
+      const here = asked instanceof Promise ? await asked : asked;
       const { source, trailers } = this.open();
       const whole = here ?? (await this.joined(source));
       this.refuseMoreThanSaid(whole.length);
