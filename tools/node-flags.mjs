@@ -1,5 +1,6 @@
 /**
- * What Node is started with for the store. A larger young generation makes small PUTs about a tenth faster, and one process then
- * needs more than 512 MiB for many large bodies at once (`npm run bench -- memory`).
+ * What Node is started with for the store as one process. A small request leaves garbage of its own size many times over: a young
+ * generation that begins and stays at 32 MiB is collected seldom, which takes a tenth off each. The old one is collected when it
+ * has doubled, or it would grow by more than a hundred MiB under large bodies; `npm run bench -- memory` holds the sum.
  */
 export const nodeFlags = ['--max-semi-space-size=32', '--min-semi-space-size=32', '--heap-growing-percent=100'];

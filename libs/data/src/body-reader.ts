@@ -15,9 +15,7 @@ export class BodyReader {
 
   /** The body when it ends within `sizeBytesMax`, without a copy where it is one piece; undefined when there is more. */
   wholeUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {
-    return this.body instanceof OnePiece
-      ? this.pieceUpTo(this.body, sizeBytesMax)
-      : this.gatheredUpTo(sizeBytesMax);
+    return this.body instanceof OnePiece ? this.pieceUpTo(this.body, sizeBytesMax) : this.gatheredUpTo(sizeBytesMax);
   }
 
   private async gatheredUpTo(sizeBytesMax: number): Promise<Buffer | undefined> {

@@ -45,6 +45,19 @@ const CLIENT_ERRORS: Readonly<Record<string, HoldfastError>> = {
   ERR_HTTP_REQUEST_TIMEOUT: new HoldfastError('RequestTimeout'),
 };
 
+/** What is known of one connection. */
+interface Connection {
+  /** It is over a cap: it has been answered, whatever it still sends. */
+  readonly isRefused: boolean;
+  /** The youngest answer, and how much the connection had brought when the parser had its request. */
+  answer?: ServerResponse;
+  begunAtBytes: number;
+  /** From the first chunked request on. */
+  watch?: ChunkFramingWatch;
+  /** How many requests wait for the answer to an earlier one. */
+  waiting: number;
+}
+
 /**
  * The HTTP/1.1 server of every port that clients reach: what its parser refuses is answered and ends the connection, requests of
  * a connection are served one after the other, and connections are counted and timed.
@@ -53,17 +66,9 @@ export class StrictHttpServer {
   readonly server: Server;
   private readonly caps: ConnectionCaps;
   private readonly isWhole: (out: ServerResponse) => boolean;
-  /** Connections over a cap: they have been answered, whatever they still send. */
-  private readonly refused = new WeakSet<Duplex>();
-  /** The youngest answer of each connection, and how much the connection had brought when the parser had its request. */
-  private readonly answers = new WeakMap<Duplex, ServerResponse>();
-  private readonly begunAtBytes = new WeakMap<Duplex, number>();
+  private readonly connections = new WeakMap<Duplex, Connection>();
   /** Of requests with chunked bodies. */
   private readonly framings = new WeakMap<IncomingMessage, AbortController>();
-  /** Of connections that had such a request. */
-  private readonly watches = new WeakMap<Duplex, ChunkFramingWatch>();
-  /** How many requests of a connection wait for the answer to an earlier one. */
-  private readonly waiting = new WeakMap<Duplex, number>();
 
   constructor(private readonly options: StrictHttpServerOptions) {
     this.caps = new ConnectionCaps(options.limits);
@@ -114,24 +119,23 @@ export class StrictHttpServer {
   }
 
   private onConnection(socket: Socket): void {
-    if (!this.caps.admit(socket)) {
-      this.refused.add(socket);
-      this.refuse(socket, new HoldfastError('SlowDown'));
-    }
+    const isRefused = !this.caps.admit(socket);
+    this.connections.set(socket, { isRefused, begunAtBytes: 0, waiting: 0 });
+    if (isRefused) this.refuse(socket, new HoldfastError('SlowDown'));
   }
 
   private onRequest(raw: IncomingMessage, out: ServerResponse): void {
-    if (this.refused.has(raw.socket)) return;
-    const previous = this.answers.get(raw.socket);
+    const connection = this.connections.get(raw.socket);
+    if (connection === undefined || connection.isRefused) return;
+    const { answer: previous, watch } = connection;
     const framing = isChunked(raw) ? new AbortController() : undefined;
     if (framing !== undefined) this.framings.set(raw, framing);
-    const watch = this.watches.get(raw.socket);
     if (watch !== undefined) watch.begin(raw);
-    else if (framing !== undefined) this.watch(raw, previous?.req);
-    this.answers.set(raw.socket, out);
-    this.begunAtBytes.set(raw.socket, raw.socket.bytesRead);
+    else if (framing !== undefined) this.watch(raw, connection);
+    connection.answer = out;
+    connection.begunAtBytes = raw.socket.bytesRead;
     if (previous === undefined || previous.writableFinished) this.options.onRequest(raw, out, framing?.signal);
-    else this.takeTurn(raw, out, previous);
+    else this.takeTurn(raw, out, previous, connection);
   }
 
   /**
@@ -139,13 +143,12 @@ export class StrictHttpServer {
    * of a hundred answers with one connection that it does not read. Without an end of the previous answer (the connection is
    * gone) the turn never comes, and nothing keeps the request.
    */
-  private takeTurn(raw: IncomingMessage, out: ServerResponse, previous: ServerResponse): void {
+  private takeTurn(raw: IncomingMessage, out: ServerResponse, previous: ServerResponse, connection: Connection): void {
     const { socket } = raw;
-    const waiting = (this.waiting.get(socket) ?? 0) + 1;
-    this.waiting.set(socket, waiting);
-    if (waiting > PIPELINED_MAX) return void socket.destroy();
+    connection.waiting += 1;
+    if (connection.waiting > PIPELINED_MAX) return void socket.destroy();
     previous.once('finish', () => {
-      this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1);
+      connection.waiting -= 1;
       // After a microtask, as for a request that never waited: the answer before it is not torn apart by this one's error.
       if (!socket.destroyed) queueMicrotask(() => this.options.onRequest(raw, out, this.framings.get(raw)?.signal));
     });
@@ -155,33 +158,24 @@ export class StrictHttpServer {
    * From the first chunked request of a connection on its packets are looked at. Not before: Node's parser reads a socket that
    * nobody else listens to by itself, which takes an eighth less of the time of a small request.
    */
-  private watch(raw: IncomingMessage, previous: IncomingMessage | undefined): void {
+  private watch(raw: IncomingMessage, connection: Connection): void {
     const { socket } = raw;
     const watch = new ChunkFramingWatch((request) => this.onTwoReadings(request));
-    this.watches.set(socket, watch);
+    connection.watch = watch;
     watch.begin(raw);
     // Bytes of an earlier request in the same packet would hide where this one begins.
-    const isAlone = previous === undefined || this.endedBefore(previous);
-    const packet = isAlone ? packetOf(socket) : undefined;
+    const packet = endedBeforeThisPacket(connection) ? packetOf(socket) : undefined;
     // When the parser has had all of the packet, and before anybody sees what it found there.
     process.nextTick(() => watch.readFirst(packet));
     // After the listener of the server itself, so that its parser has had the packet.
     socket.on('data', (later: Buffer) => watch.read(later));
   }
 
-  /** Whether the last request before this packet ended before it, too. */
-  private endedBefore(previous: IncomingMessage): boolean {
-    // Told in a turn of its own, after the packet with the end.
-    if (previous.readableEnded) return true;
-    const { socket, headers } = previous;
-    return (headers['content-length'] ?? '0') === '0' && socket.bytesRead !== this.begunAtBytes.get(socket);
-  }
-
   /** Whoever has the request answers; the connection ends with that, because nobody knows where the next request begins. */
   private onTwoReadings(raw: IncomingMessage): void {
     const error = new HoldfastError('InvalidRequest', 'A chunk may have a size and nothing else in its first line.');
     this.framings.get(raw)?.abort(error);
-    const answer = this.answers.get(raw.socket);
+    const answer = this.connections.get(raw.socket)?.answer;
     if (answer === undefined || answer.writableFinished) return void raw.socket.destroy();
     answer.shouldKeepAlive = false;
     answer.once('finish', () => raw.socket.end(() => raw.socket.destroy()));
@@ -189,7 +183,7 @@ export class StrictHttpServer {
 
   private onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const youngest = this.answers.get(socket);
+    const youngest = this.connections.get(socket)?.answer;
     if (youngest !== undefined && !youngest.writableFinished && youngest.req.complete) {
       // All of that request had come: what follows it is at fault, and its answer is the last one.
       // The rest is read and dropped: a socket that is closed with unread bytes in it takes the answer away again.
@@ -227,6 +221,14 @@ export class StrictHttpServer {
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     socket.once('finish', () => socket.destroy());
   }
+}
+
+/** Whether all requests before the packet that the parser is reading ended before it, too. */
+function endedBeforeThisPacket({ answer, begunAtBytes }: Connection): boolean {
+  // The end of a request is told in a turn of its own, after the packet that it lies in.
+  if (answer === undefined || answer.req.readableEnded) return true;
+  const { socket, headers } = answer.req;
+  return (headers['content-length'] ?? '0') === '0' && socket.bytesRead !== begunAtBytes;
 }
 
 /** What Node's parser is reading. Undocumented, hence undefined where there is no such thing: nothing is taken unseen then. */
