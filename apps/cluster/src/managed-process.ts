@@ -38,8 +38,8 @@ export interface ProcessSpec {
   readonly logFile: string;
 }
 
-/** Of the memory that tools/node-flags.mjs gives the store as one process, half: here many share a machine. */
-const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=16', '--heap-growing-percent=100'];
+/** Half of what tools/node-flags.mjs gives the store as one process: here many share a machine. */
+const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=16', '--heap-growing-percent=50'];
 const STOP_WAIT_MS = 20_000;
 const START_WAIT_MS = 60_000;
 const POLL_MS = 500;
