@@ -118,7 +118,7 @@ export class Pipeline {
     progress.call = call;
     this.traceArrival(arrival, call, row);
     if (row.action === 'none') return operation.run(new Exchange(services, parsed, call.flow, NOBODY, arrival.body));
-    // Each wait that is none costs a small request a turn of the loop's queue, and all of them an eighth of its time.
+    // Nothing is waited for that is there: on the way of a small request the waits were a tenth of its time.
     const claiming = this.claimOf(arrival, parsed, row);
     const { claim, request, body } = claiming instanceof Promise ? await claiming : claiming;
     progress.isJudged = claim.proof.kind !== 'anonymous';

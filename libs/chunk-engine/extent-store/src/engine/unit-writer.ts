@@ -50,7 +50,7 @@ export class UnitWriter {
     space.reserveSmall(blocks);
     let isReserved = false;
     try {
-      // A turn that nobody needs to wait for costs as much as all of this.
+      // Most small units find both at once: waiting all the same would cost more than what stands here.
       const room = this.committer.reserve(logBytes);
       if (room !== undefined) await room;
       isReserved = true;
