@@ -13,7 +13,8 @@ export const options = {
 };
 
 const GIB = 1024 ** 3;
-const warmUpSeconds = 1;
+// Long enough for the compiler to be done with the way of a small request: that takes some twenty thousand of them.
+const warmUpSeconds = 4;
 const warmUpShare = 0.25;
 
 function number(name, text, fallback, max) {
