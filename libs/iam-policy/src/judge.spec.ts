@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Caller } from '@holdfast/contracts';
 import { compilePolicy, type CompiledPolicy } from './compiled-policy.js';
-import { judgePrincipal, type Verdict } from './judge.js';
+import { judgeAccess, judgePrincipal, type Verdict } from './judge.js';
 import { PolicyError } from './policy-error.js';
 import { POLICY_BYTES_MAX } from './policy-document.js';
 
@@ -58,6 +58,39 @@ describe('evaluation of policies', () => {
     expect(evaluate([narrow, wide], 's3:DeleteObject', 'arn:aws:s3:::c/k')).toEqual({
       decision: 'allow',
       reason: { layer: 'identity', policyName: 'wide', statement: 0, sid: 'All' },
+    });
+  });
+
+  describe('a session that the policy of the bucket names', () => {
+    const { accountId, arn } = USER;
+    const sessionArn = `arn:aws:sts::${accountId}:federated-user/s`;
+    const session: Caller = { ...USER, session: { arn: sessionArn } };
+    const everything = compiled('all', allow('s3:*', '*'));
+    const decisionOf = (caller: Caller, policies: CompiledPolicy[], statement: object, check: object): string => {
+      const asked = { action: 's3:GetObject', resource: 'arn:aws:s3:::b/k', ...check };
+      const text = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: { Action: 's3:*', Resource: '*', ...statement },
+      });
+      const bucket = { accountId, policy: compilePolicy('bucket', text, 'resource') };
+      return judgeAccess(judgePrincipal({ caller, policies }, asked, {}), caller, bucket, asked, {}).decision;
+    };
+
+    it('XC6: is denied by the tags of an object, whoever allows it beside', () => {
+      const Condition = { StringEquals: { 's3:ExistingObjectTag/class': 'secret' } };
+      const secret = compiled('secret', { ...deny('s3:GetObject', '*'), Condition } as Statement);
+      const named = { Effect: 'Allow', Principal: { AWS: sessionArn } };
+      const asked = (objectTags: object): string => decisionOf(session, [everything, secret], named, { objectTags });
+      expect(asked({ state: 'unread' })).toBe('needs-object-tags');
+      expect(asked({ state: 'read', tags: { class: 'secret' } })).toBe('explicit-deny');
+      expect(asked({ state: 'read', tags: { class: 'other' } })).toBe('allow');
+    });
+
+    it('XC6: is left out of a deny with its holder alone, for it chose its name', () => {
+      const unless = (...AWS: string[]) => ({ Effect: 'Deny', NotPrincipal: { AWS } });
+      expect(decisionOf(session, [everything], unless(sessionArn), {})).toBe('explicit-deny');
+      expect(decisionOf(session, [everything], unless(arn), {})).toBe('allow');
+      expect(decisionOf(USER, [everything], unless(arn), {})).toBe('allow');
     });
   });
 

@@ -75,7 +75,9 @@ export function judgeAccess(
   const found = evaluateResourcePolicy(resource.policy, caller, context);
   if (found.deny !== undefined) return { decision: 'explicit-deny', reason: reasonOf('resource', found.deny) };
   const granted = grant(verdict, found.allows, caller, isOwn);
-  if (granted !== undefined && !found.openDeny) return granted;
+  // A deny that hangs on the tags may stand on either side, and overrides every allow.
+  const isOpen = found.openDeny || verdict.decision === 'needs-object-tags';
+  if (granted !== undefined && !isOpen) return granted;
   return granted !== undefined || couldBeGranted(verdict, found, caller, isOwn) ? NEEDS_TAGS : NOBODY;
 }
 

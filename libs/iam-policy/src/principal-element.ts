@@ -87,8 +87,11 @@ export function namesCaller(element: PrincipalElement, caller: Caller): Principa
   return element.accounts.has(caller.accountId) || element.canonicalIds.has(caller.canonicalId) ? 'account' : undefined;
 }
 
-/** NotPrincipal leaves out who is named themselves: the name of an account means its root, not its users. */
+/**
+ * NotPrincipal leaves out who is named themselves: the name of an account means its root, not its users. A session is left out
+ * with its holder alone: its name is chosen by who makes it, and would lift a deny.
+ */
 export function leavesOut(element: PrincipalElement, caller: Caller): boolean {
-  const match = namesCaller(element, caller);
+  const match = namesCaller(element, { ...caller, session: undefined });
   return match !== undefined && (match !== 'account' || caller.kind === 'root');
 }

@@ -81,7 +81,8 @@ type Naming = 'session' | 'user' | 'everyone' | 'account';
 
 function namings(statement: OracleStatement, principal: OraclePrincipal): Naming[] {
   if (statement.NotPrincipal !== undefined) {
-    const named = namingsIn(statement.NotPrincipal, principal);
+    // As AWS says: who lists a session has to list its holder too, or the holder's deny holds for the session.
+    const named = namingsIn(statement.NotPrincipal, { ...principal, sessionArn: undefined });
     const itself = named.filter((one) => one !== 'account' || principal.kind === 'root');
     return itself.length > 0 ? [] : ['everyone'];
   }

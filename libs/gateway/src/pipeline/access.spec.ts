@@ -270,6 +270,23 @@ describe('seed-3.2: IAM is asked first, and a refusal ends the request there', (
     expectNobodyCalled();
   });
 
+  it('nor is metadata asked for the CORS rules of a bucket, to tell the page of another origin of the refusal', async () => {
+    const headers = { origin: 'https://page.example' };
+    const nobody = { accessKeyId: 'HFNOBODY', secretAccessKey: 'x' };
+    const refused: [SendOptions, string][] = [
+      [{ keys: main, skewMs: 20 * 60_000 }, 'RequestTimeTooSkewed'],
+      [{ keys: main, tamper: { signature: '0'.repeat(64) } }, 'SignatureDoesNotMatch'],
+      [{ keys: nobody }, 'InvalidAccessKeyId'],
+      [{ keys: denied }, 'AccessDenied'],
+      [{ bearer: 'forged' }, 'InvalidToken'],
+      [{ bearer: 'two words' }, 'InvalidToken'],
+    ];
+    // Each by a name of its own: the rules of none are remembered.
+    for (const [index, [options, code]] of refused.entries())
+      expect([code, (await send('GET', `/bucket-${index}/key`, { ...options, headers })).code]).toEqual([code, code]);
+    expectNobodyCalled();
+  });
+
   it('a signature moved to another path, query or method: 403', async () => {
     for (const tamper of [{ path: '/bucket/other' }, { path: '/bucket/key?versionId=null' }, { method: 'DELETE' }]) {
       const answer = await send('GET', '/bucket/key', { keys: main, tamper });

@@ -52,7 +52,7 @@ interface Progress {
   call?: CallContext;
   /** Its CORS rules belong to every answer, an error too. */
   bucketName?: string;
-  /** While IAM is asked about a known caller: should it refuse, metadata is not called for anything. */
+  /** While who asks is looked at, and IAM is asked about a known caller: should it be refused, metadata is not called for anything. */
   isJudged: boolean;
   access?: AccessJudgement;
 }
@@ -118,6 +118,7 @@ export class Pipeline {
     progress.call = call;
     this.traceArrival(arrival, call, row);
     if (row.action === 'none') return operation.run(new Exchange(services, parsed, call.flow, NOBODY, arrival.body));
+    progress.isJudged = true;
     // Nothing is waited for that is there: on the way of a small request the waits were a tenth of its time.
     const claiming = this.claimOf(arrival, parsed, row);
     const { claim, request, body } = claiming instanceof Promise ? await claiming : claiming;
