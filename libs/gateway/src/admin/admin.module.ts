@@ -9,6 +9,7 @@ import { refuseUnknownRoutes } from './known-routes.js';
 import { SERVED_ROUTES } from './open-api.js';
 import { ProblemFilter } from './problem-filter.js';
 import { controllerOf } from './routes-controller.js';
+import { refuseAnnouncedBytes, refuseSecondReadings } from './strict-request.js';
 
 const HEADER_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -39,12 +40,16 @@ export async function createAdminApp(ports: AdminPorts): Promise<NestExpressAppl
   });
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(refuseSecondReadings);
   app.use(refuseUnknownRoutes(SERVED_ROUTES));
+  app.use(refuseAnnouncedBytes(BODY_BYTES_MAX));
   // Compressed bodies are refused: what is small on the wire may be large in memory.
   app.useBodyParser('raw', { limit: BODY_BYTES_MAX, inflate: false, type: () => true });
   app.use(readJsonBody);
   const server = app.getHttpServer();
   server.on('clientError', refuseMalformedRequest);
+  // With a maximum Node drops the headers beyond it in silence; they are counted instead.
+  server.maxHeadersCount = 0;
   server.headersTimeout = HEADER_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   return app;

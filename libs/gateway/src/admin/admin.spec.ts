@@ -226,6 +226,46 @@ describe('the store', () => {
     expect(await connection.closed()).toBe(true);
   });
 
+  describe('XC13: a request with two readings is refused as on the S3 port, before anybody is asked', () => {
+    const bearer = (token: string): string => `Authorization: Bearer ${token}\r\n`;
+    it.each([
+      ['two tokens', `Host: x\r\n${bearer(storeRoot)}${bearer('forged')}`],
+      ['one token twice', `Host: x\r\n${bearer(storeRoot)}${bearer(storeRoot)}`],
+      ['two hosts', `Host: x\r\nHost: y\r\n${bearer(storeRoot)}`],
+      ['two types', `Host: x\r\nContent-Type: text/plain\r\nContent-Type: application/json\r\n${bearer(storeRoot)}`],
+    ])('%s', async (_name, headers) => {
+      const connection = await RawConnection.open((app.getHttpServer().address() as AddressInfo).port);
+      connection.send(`GET /admin/v1/status HTTP/1.1\r\n${headers}\r\n`);
+      const { status, body } = await connection.answer();
+      expect({ status, title: JSON.parse(body).title }).toEqual({ status: 400, title: 'InvalidRequest' });
+      expect(await connection.closed()).toBe(true);
+      expect(ports.calls).toEqual([]);
+    });
+
+    it('more headers than are taken', async () => {
+      const connection = await RawConnection.open((app.getHttpServer().address() as AddressInfo).port);
+      connection.send(`GET /health/live HTTP/1.1\r\nHost: x\r\n${'a:\r\n'.repeat(2_500)}\r\n`);
+      const { status, body } = await connection.answer();
+      expect({ status, title: JSON.parse(body).title }).toEqual({ status: 400, title: 'RequestHeaderSectionTooLarge' });
+    });
+  });
+
+  it.each(['/auth/token', '/admin/v1/accounts'])(
+    'XF4: a body that announces too much is refused by its head, before it comes: %s',
+    async (path) => {
+      const connection = await RawConnection.open((app.getHttpServer().address() as AddressInfo).port);
+      const begunMs = performance.now();
+      connection.send(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}`,
+      );
+      const { status, head, body } = await connection.answer();
+      expect({ status, title: JSON.parse(body).title }).toEqual({ status: 413, title: 'BodyTooLarge' });
+      expect(head).toContain('Content-Type: application/problem+json');
+      expect(performance.now() - begunMs).toBeLessThan(1_500);
+      expect(await connection.closed()).toBe(true);
+    },
+  );
+
   it('shows nothing of an entity that the document does not know', async () => {
     const { metadata } = ports;
     const leaking = new Proxy(metadata, {
