@@ -255,6 +255,47 @@ describe('identity over Postgres', () => {
     await expect(tokenOf(service, keys)).resolves.toEqual(expect.any(String));
   });
 
+  it('XF10: an account is counted once by its id and its name, and no flood of key ids wipes the count', async () => {
+    const service = await open({ clock: new ManualClock(), settings: { loginFailuresMax: 3 } });
+    const { owner } = await newUser(service, 'correct horse');
+    const { accounts } = await service.describeAccounts(call(), { accountIds: [owner.accountId] });
+    const { accountId } = owner;
+    const { name } = accounts[0];
+    const codeOf = (attempt: Promise<unknown>): Promise<string> =>
+      attempt.then(
+        () => 'ok',
+        (error: { code: string }) => error.code,
+      );
+    const login = (account: string, user: string, password: string): Promise<string> =>
+      codeOf(service.issueToken(call(), { kind: 'password', account, user, password }));
+    const key = (accessKeyId: string): Promise<string> =>
+      codeOf(tokenOf(service, { accessKeyId, secretAccessKey: 'wrong' }));
+
+    // Whether the user exists or not: else the limit would tell.
+    for (const user of [owner.userName, 'nobody']) {
+      const tries = [await login(name, user, 'wrong 1'), await login(accountId, user, 'wrong 2')];
+      tries.push(await login(name, user, 'wrong 3'), await login(accountId, user, 'wrong 4'));
+      expect(tries).toEqual(['InvalidCredentials', 'InvalidCredentials', 'InvalidCredentials', 'SlowDown']);
+    }
+    for (let i = 0; i < 10_001; i++) await key(`/${i}`);
+    expect(await key(`/0`)).toBe('InvalidCredentials');
+    expect([await key(ROOT.accessKeyId), await key(ROOT.accessKeyId)]).not.toContain('SlowDown');
+    expect([await key(ROOT.accessKeyId), await key(ROOT.accessKeyId)]).toContain('SlowDown');
+    expect(await login(name, owner.userName, 'correct horse')).toBe('SlowDown');
+    expect(await login(accountId, owner.userName, 'correct horse')).toBe('SlowDown');
+  }, 60_000);
+
+  it('XF10: what can be no name is refused and not counted', async () => {
+    const service = await open({ clock: new ManualClock(), settings: { loginFailuresMax: 1 } });
+    for (let i = 0; i < 3; i++) {
+      const wrong = { code: 'InvalidCredentials' };
+      const password = { kind: 'password', account: 'a/b', user: 'c', password: 'wrong' } as const;
+      await expect(tokenOf(service, { accessKeyId: 'a/b', secretAccessKey: 'x' })).rejects.toMatchObject(wrong);
+      await expect(service.issueToken(call(), password)).rejects.toMatchObject(wrong);
+      await expect(service.issueToken(call(), { ...password, account: 'a', user: 'b/c' })).rejects.toMatchObject(wrong);
+    }
+  });
+
   it.each(Object.keys(SEED_FLOWS) as FlowName[])(
     'emits step 4 of %s with its decision, and its refusal',
     async (flow) => {

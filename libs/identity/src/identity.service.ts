@@ -114,14 +114,18 @@ export class IdentityService extends Identity {
       });
       const sessions = new SessionTokens(sealing, clock);
       const uses = new KeyUses(clock, (accessKeyId) => store.noteKeyUse(accessKeyId));
-      const limiter = new FailureLimiter(clock, settings.loginFailuresMax, settings.loginWindowMs);
+      const failures = () => new FailureLimiter(clock, settings.loginFailuresMax, settings.loginWindowMs);
       return new IdentityService({
         database,
         store,
         directory,
         keys,
         proofs: new ProofVerifier(directory, tokens, sealing, sessions, uses),
-        issuer: new TokenIssuer({ directory, store, sealing, tokens, passwords, limiter, sessions }),
+        issuer: new TokenIssuer({
+          ...{ directory, store, sealing, tokens, passwords, sessions },
+          keyFailures: failures(),
+          passwordFailures: failures(),
+        }),
         administration: new IdentityAdministrationService({ database, directory, sealing, passwords, keys }),
         trace,
       });

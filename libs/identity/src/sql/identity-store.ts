@@ -58,13 +58,20 @@ export class IdentityStore {
     return rows[0];
   }
 
-  /** `account`: its id or its name. */
-  async findUser(account: string, userName: string): Promise<UserRow | undefined> {
+  async findAccountId(accountName: string): Promise<string | undefined> {
+    const rows = await this.database.query<{ account_id: string }>(
+      'SELECT account_id FROM iam.accounts WHERE name = $1',
+      [accountName],
+    );
+    return rows[0]?.account_id;
+  }
+
+  async findUser(accountId: string, userName: string): Promise<UserRow | undefined> {
     const rows = await this.database.query<UserRow>(
       `SELECT u.password_hash, ${PRINCIPAL}
        FROM iam.users u JOIN iam.accounts a ON a.account_id = u.account_id
-       WHERE (a.account_id = $1 OR a.name = $1) AND u.user_name = $2`,
-      [account, userName],
+       WHERE a.account_id = $1 AND u.user_name = $2`,
+      [accountId, userName],
     );
     return rows[0];
   }

@@ -1,5 +1,5 @@
 import { HoldfastError, type IdentityMethods, type SessionRequest } from '@holdfast/contracts';
-import { checkSessionName, isAccountId, isName } from '../domain/entity-names.js';
+import { checkSessionName, isAccessKeyId, isAccountId, isName } from '../domain/entity-names.js';
 import type { FailureLimiter } from '../domain/failure-limiter.js';
 import type { PasswordHasher } from '../domain/password-hash.js';
 import { checkSessionPolicy } from '../domain/policy-limits.js';
@@ -23,7 +23,9 @@ export interface TokenIssuerParts {
   readonly sealing: SealingKey;
   readonly tokens: TokenCodec;
   readonly passwords: PasswordHasher;
-  readonly limiter: FailureLimiter;
+  /** Apart: an unknown key costs next to nothing to try, and no number of them is to push out what passwords count. */
+  readonly keyFailures: FailureLimiter;
+  readonly passwordFailures: FailureLimiter;
   readonly sessions: SessionTokens;
 }
 
@@ -32,7 +34,7 @@ const NO_SECRET = 'no such key has this secret';
 
 /**
  * Gives tokens for credentials. Every reason of a refusal looks the same and costs the same: unknown name, wrong secret,
- * inactive key, no password. Errors: InvalidCredentials, SlowDown, ServiceUnavailable; InvalidArgument for a session that is none.
+ * inactive key, no password. What can be no name is refused at once and not counted. Errors: InvalidCredentials, SlowDown, ServiceUnavailable; InvalidArgument for a session that is none.
  * The keys of a session are no credentials here: a session cannot make another, so it cannot make a wider one.
  */
 export class TokenIssuer {
@@ -51,40 +53,45 @@ export class TokenIssuer {
   }
 
   private async checkAccessKey({ accessKeyId, secretAccessKey }: AccessKeyCredentials): Promise<ClaimsPayload> {
-    const { directory, sealing, limiter } = this.parts;
-    const triedName = `access-key ${accessKeyId}`;
-    limiter.refuseWhenExceeded(triedName);
+    const { directory, sealing, keyFailures } = this.parts;
+    if (accessKeyId !== directory.root.accessKeyId && !isAccessKeyId(accessKeyId)) throw refusal();
+    keyFailures.refuseWhenExceeded(accessKeyId);
     const holder = await directory.findKey(accessKeyId);
     // Asked again: others may have failed while the database answered. From here to the count nothing waits.
-    limiter.refuseWhenExceeded(triedName);
+    keyFailures.refuseWhenExceeded(accessKeyId);
     const equal = secretsEqual(secretAccessKey, holder?.secret ?? NO_SECRET);
-    if (holder === undefined || !equal) return this.refuse(triedName);
-    limiter.recordSuccess(triedName);
+    if (holder === undefined || !equal) {
+      keyFailures.recordFailure(accessKeyId);
+      throw refusal();
+    }
+    keyFailures.recordSuccess(accessKeyId);
     const { caller, userId } = holder.principal;
     if (holder !== directory.root) return encodeClaims(caller, userId, { kind: 'access-key', accessKeyId });
     return encodeClaims(caller, userId, { kind: 'root', fingerprint: rootFingerprint(sealing, holder) });
   }
 
   private async checkPassword({ account, user, password }: PasswordCredentials): Promise<ClaimsPayload> {
-    const { store, passwords, limiter } = this.parts;
-    const triedName = `user ${account}/${user}`;
-    limiter.refuseWhenExceeded(triedName);
-    const wellFormed = (isName(account) || isAccountId(account)) && isName(user);
-    const row = wellFormed ? await store.findUser(account, user) : undefined;
+    const { store, passwords, passwordFailures, directory } = this.parts;
+    if (!(isName(account) || isAccountId(account)) || !isName(user)) throw refusal();
+    // An account has two names, its users one count of failures.
+    const accountId = isAccountId(account) ? account : await store.findAccountId(account);
+    const triedName = `${accountId ?? account}/${user}`;
+    passwordFailures.refuseWhenExceeded(triedName);
+    const row = accountId === undefined ? undefined : await store.findUser(accountId, user);
     const equal = await passwords.verify(password, row?.password_hash ?? undefined, () =>
-      limiter.refuseWhenExceeded(triedName),
+      passwordFailures.refuseWhenExceeded(triedName),
     );
-    if (row === undefined || !equal) return this.refuse(triedName);
-    limiter.recordSuccess(triedName);
-    const { caller, userId } = this.parts.directory.principalFromRow(row);
+    if (row === undefined || !equal) {
+      passwordFailures.recordFailure(triedName);
+      throw refusal();
+    }
+    passwordFailures.recordSuccess(triedName);
+    const { caller, userId } = directory.principalFromRow(row);
     return encodeClaims(caller, userId, { kind: 'password' });
   }
-
-  private refuse(triedName: string): never {
-    this.parts.limiter.recordFailure(triedName);
-    throw new HoldfastError('InvalidCredentials');
-  }
 }
+
+const refusal = (): HoldfastError => new HoldfastError('InvalidCredentials');
 
 function checkSession({ name, policy }: SessionRequest): void {
   checkSessionName(name);
