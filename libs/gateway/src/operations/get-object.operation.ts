@@ -43,19 +43,22 @@ export const headObject = defineOperation<ObjectReadInput, FoundObject>({
 function objectHead(found: FoundObject, input: ObjectReadInput, exchange: Exchange): Reply {
   const { bucket, version, range, part } = found;
   // A checksum of the whole beside some of the bytes would only fail its verification.
-  const headers = objectHeaders(bucket, version, input.overrides, input.withChecksums && range === undefined);
+  const withWhole = input.withChecksums && range === undefined && part === undefined;
+  const headers = objectHeaders(bucket, version, input.overrides, withWhole);
   if (part !== undefined) {
     if (part.partsCount !== undefined) headers.push('x-amz-mp-parts-count', String(part.partsCount));
     if (input.withChecksums) headers.push(...checksumHeaders(part.checksums));
   }
   headers.push(...tagCountHeader(version, exchange));
-  if (range === undefined) return { status: 200, headers };
-  headers.push('Content-Range', `bytes ${range.first}-${range.last}/${version.sizeBytes}`);
-  return { status: 206, headers };
+  // No Content-Range can name the place of an empty part.
+  if (range !== undefined) headers.push('Content-Range', `bytes ${range.first}-${range.last}/${version.sizeBytes}`);
+  const isWhole = range === undefined && (part === undefined || version.sizeBytes === 0);
+  return { status: isWhole ? 200 : 206, headers };
 }
 
-function sizeOf({ version, range }: FoundObject): number {
-  return range === undefined ? version.sizeBytes : range.last - range.first + 1;
+function sizeOf({ version, range, part }: FoundObject): number {
+  if (range !== undefined) return range.last - range.first + 1;
+  return part === undefined ? version.sizeBytes : 0;
 }
 
 function bodyOf(found: FoundObject, exchange: Exchange): Reply['body'] {

@@ -215,6 +215,31 @@ describe('parts of an object', () => {
     }
   });
 
+  it('a part without a byte is answered without one, not with the whole object', async () => {
+    const { part, complete } = await begin('tail', 'CRC32', 'FULL_OBJECT');
+    await complete([await part(2, BODIES[0]), await part(7, Buffer.alloc(0))]);
+    const input = { Bucket, Key: 'tail', PartNumber: 7, ChecksumMode: 'ENABLED' } as const;
+    const got = await client.send(new GetObjectCommand(input));
+    expect((await got.Body?.transformToByteArray())?.length).toBe(0);
+    const head = await client.send(new HeadObjectCommand(input));
+    for (const { $metadata, ...answer } of [got, head]) {
+      expect($metadata.httpStatusCode).toBe(206);
+      expect(answer).toMatchObject({ PartsCount: 2, ContentLength: 0, ChecksumCRC32: 'AAAAAA==' });
+      expect(answer.ContentRange).toBeUndefined();
+    }
+    const { ETag } = await client.send(new HeadObjectCommand({ Bucket, Key: 'tail' }));
+    expect(got.ETag).toBe(ETag);
+  });
+
+  it('an empty object that was put whole says its checksum once', async () => {
+    await client.send(
+      new PutObjectCommand({ Bucket, Key: 'hollow', Body: Buffer.alloc(0), ChecksumCRC32: 'AAAAAA==' }),
+    );
+    const input = { Bucket, Key: 'hollow', PartNumber: 1, ChecksumMode: 'ENABLED' } as const;
+    const head = await client.send(new HeadObjectCommand(input));
+    expect([head.$metadata.httpStatusCode, head.ContentLength, head.ChecksumCRC32]).toEqual([200, 0, 'AAAAAA==']);
+  });
+
   it('a number that no part has is 400 InvalidPart; a plain object is its own first part', async () => {
     const get = (Key: string, PartNumber: number, more: object = {}) =>
       client.send(new GetObjectCommand({ Bucket, Key, PartNumber, ...more }));
