@@ -245,6 +245,8 @@ describe.each(DOORS)('signatures in the Authorization header, by the %s', (door)
     ['a short MD5', { 'content-md5': 'YWJj' }, 'InvalidDigest'],
     ['an MD5 that is no base64', { 'content-md5': '!!!!!!!!!!!!!!!!!!!!!!==' }, 'InvalidDigest'],
     ['another CRC-32', { 'x-amz-checksum-crc32': 'AAAAAA==' }, 'BadDigest'],
+    ['a CRC-32 that is none', { 'x-amz-checksum-crc32': 'AAAA' }, 'BadDigest'],
+    ['an algorithm without its checksum', { 'x-amz-sdk-checksum-algorithm': 'SHA256' }, 'InvalidRequest'],
     [
       'another SHA-256',
       { 'x-amz-checksum-sha256': createHash('sha256').update('other').digest('base64') },

@@ -31,7 +31,8 @@ describe('requestedChecksum', () => {
 
   it('without either there is none', () => {
     expect(request({})).toBeUndefined();
-    expect(request({ 'x-amz-sdk-checksum-algorithm': 'CRC32', 'x-amz-checksum-mode': 'ENABLED' })).toBeUndefined();
+    const md5 = '1B2M2Y8AsgTpgAmY7PhCfg==';
+    expect(request({ 'x-amz-sdk-checksum-algorithm': 'CRC32', 'content-md5': md5 })).toBeUndefined();
     expect(request({ 'x-amz-checksum-algorithm': 'SHA256', 'x-amz-checksum-type': 'COMPOSITE' })).toBeUndefined();
   });
 
@@ -43,6 +44,8 @@ describe('requestedChecksum', () => {
     [{ 'x-amz-trailer': 'x-amz-meta-a' }],
     [{ 'x-amz-checksum-crc32': CRC32_OF_CHECK, 'x-amz-sdk-checksum-algorithm': 'SHA1' }],
     [{ 'x-amz-sdk-checksum-algorithm': 'MD5' }],
+    [{ 'x-amz-sdk-checksum-algorithm': 'SHA256' }],
+    [{ 'x-amz-sdk-checksum-algorithm': 'CRC32', 'x-amz-checksum-mode': 'ENABLED' }],
   ])('refuses %j', (record) => {
     expect(() => request(record as Record<string, string>)).toThrow(code('InvalidRequest'));
   });

@@ -18,7 +18,7 @@ const CHECKSUM_OPTIONS = new Set(['x-amz-checksum-mode', 'x-amz-checksum-algorit
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Bytes of a checksum in base64.
+ * Bytes of a checksum in base64. BadDigest for what is none too, as ceph/s3-tests has it; AWS says InvalidRequest.
  * @throws HoldfastError BadDigest (not base64, or not the algorithm's length)
  */
 export function parseChecksumValue(algorithm: ChecksumAlgorithm, base64: string): Buffer {
@@ -50,7 +50,7 @@ export function checksumAlgorithmOf(headers: HeaderList, headerName: string): Ch
 
 /**
  * The checksum that comes with the body, or undefined.
- * @throws HoldfastError InvalidRequest (more than one, an unknown one, or another than x-amz-sdk-checksum-algorithm says), BadDigest
+ * @throws HoldfastError InvalidRequest (more than one, an unknown one, none or another where x-amz-sdk-checksum-algorithm names one), BadDigest
  */
 export function requestedChecksum(headers: HeaderList): RequestedChecksum | undefined {
   let found: RequestedChecksum | undefined;
@@ -82,10 +82,17 @@ export function requestedChecksum(headers: HeaderList): RequestedChecksum | unde
     }
   }
   const declared = checksumAlgorithmOf(headers, 'x-amz-sdk-checksum-algorithm');
-  if (declared !== undefined && found !== undefined && declared !== found.algorithm) {
+  if (declared === undefined) return found;
+  // Clients that send Content-MD5 declare an algorithm beside it.
+  if (found === undefined && !headers.has('content-md5')) {
+    throw new HoldfastError(
+      'InvalidRequest',
+      'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+    );
+  }
+  if (found !== undefined && declared !== found.algorithm) {
     throw new HoldfastError('InvalidRequest', 'Value for x-amz-sdk-checksum-algorithm header is invalid.');
   }
-  // A declaration alone is no promise of a value: clients send it beside Content-MD5 and on bodies without one.
   return found;
 }
 
