@@ -122,6 +122,9 @@ describe('the policy of a bucket', () => {
     const isPublic = async (): Promise<boolean> =>
       (await send('GET', '/bucket?policyStatus')).text.includes('<IsPublic>true<');
     expect(await isPublic()).toBe(false);
+    const from = (...ranges: string[]) =>
+      allow('*', 's3:GetObject', { Condition: { IpAddress: { 'aws:SourceIp': ranges } } });
+    const eights = Array.from({ length: 256 }, (_, first) => `${first}.0.0.0/8`);
     const cases: [object, boolean][] = [
       [allow('*'), true],
       [allow({ AWS: [foreign, '*'] }), true],
@@ -129,6 +132,17 @@ describe('the policy of a bucket', () => {
       [deny('*', 's3:*', { Resource: `${BUCKET}/x` }), false],
       [allow('*', 's3:GetObject', { Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/32' } } }), false],
       [allow('*', 's3:GetObject', { Condition: { IpAddress: { 'aws:SourceIp': ['10.0.0.0/8', '0.0.0.0/1'] } } }), true],
+      [from(...eights.slice(0, 16)), false],
+      [from(...eights), true],
+      [from('10.1.2.3', '::/31'), true],
+      [allow('*', 's3:GetObject', { Condition: { StringEquals: { 'aws:userid': 'anonymous' } } }), true],
+      [
+        allow('*', 's3:GetObject', {
+          Condition: { 'ForAnyValue:StringEquals': { 'aws:userid': ['AID', 'anonymous'] } },
+        }),
+        true,
+      ],
+      [allow('*', 's3:GetObject', { Condition: { StringEquals: { 'aws:userid': 'AID' } } }), false],
       [allow('*', 's3:GetObject', { Condition: { NotIpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } }), true],
       [allow('*', 's3:GetObject', { Condition: { StringLike: { 'aws:PrincipalAccount': '1*' } } }), true],
       [allow('*', 's3:GetObject', { Condition: { StringEquals: { 'aws:PrincipalAccount': foreign } } }), false],
