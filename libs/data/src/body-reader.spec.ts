@@ -110,4 +110,46 @@ describe('pace of bodies', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(outcome).toEqual(['RequestTimeout']);
   });
+
+  it('asks a body for its buffer when others wait and it would be long in filling it, and loses no byte', async () => {
+    const clock = new ManualClock();
+    let waiting = 0;
+    const judge = new BodyPace(() => waiting, { clock });
+    let give: (piece: Buffer) => void = () => undefined;
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    const target = Buffer.alloc(1000);
+    const reader = new BodyReader(
+      (async function* () {
+        yield Buffer.from('abc');
+        yield await new Promise<Buffer>((resolve) => (give = resolve));
+        yield Buffer.from('f');
+      })(),
+    );
+    let isOver = false;
+    const filling = reader.fill(target, judge).finally(() => (isOver = true));
+    await settle();
+    clock.advance(400);
+    judge.judge();
+    waiting = 1;
+    judge.judge();
+    await settle();
+    expect(isOver).toBe(false);
+    clock.advance(600);
+    waiting = 0;
+    judge.judge();
+    await settle();
+    expect(isOver).toBe(false);
+    waiting = 1;
+    judge.judge();
+    expect(await filling).toBe(3);
+    expect(reader.interrupted).toEqual({ ms: 1000, bytes: 3 });
+    reader.giveBack(target.subarray(0, 3));
+    const more = reader.more();
+    give(Buffer.from('de'));
+    expect(await more).toBe(true);
+    waiting = 0;
+    expect(await reader.fill(target, judge)).toBe(6);
+    expect(target.toString('latin1', 0, 6)).toBe('abcdef');
+    expect([reader.isAtEnd, reader.interrupted, await reader.more()]).toEqual([true, undefined, false]);
+  });
 });

@@ -358,6 +358,35 @@ describe('flow of one body', () => {
       expect((await get(chunks, bodies[index].length)).equals(bodies[index])).toBe(true);
   });
 
+  it.each([
+    ['nothing', 0],
+    ['too little for a chunk', 10_000],
+    ['half a chunk', CHUNK / 2 + 17],
+  ])('a body that stands still after %s gives its memory to others, and ends whole', async (_name, firstBytes) => {
+    const { data, put, get } = start({}, { writerBufferBytes: 16 * MIB });
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const body = randomBytes(CHUNK + 100_000);
+    const target = { bucketId: 1n, homeSetId: 1, profile: FOUR_TWO, writeId: newId(), expectedBytes: body.length };
+    const slow = data.objects.write(
+      call(),
+      target,
+      (async function* () {
+        yield body.subarray(0, firstBytes);
+        await held;
+        for (let at = firstBytes; at < body.length; at += 65_000) yield body.subarray(at, at + 65_000);
+      })(),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    const others = [randomBytes(CHUNK), randomBytes(CHUNK)];
+    const written = await Promise.all(others.map((other) => put(other)));
+    release();
+    const last = await slow;
+    expect((await get(decodeChunkList(last.chunks), body.length)).equals(body)).toBe(true);
+    for (const [index, { chunks }] of written.entries())
+      expect((await get(chunks, CHUNK)).equals(others[index])).toBe(true);
+  });
+
   it('answers SlowDown when no buffer comes free in time', async () => {
     const { data, put } = start({}, { writerBufferBytes: 16 * MIB });
     let release: () => void = () => undefined;

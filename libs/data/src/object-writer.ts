@@ -7,7 +7,8 @@ import {
   type WriteTarget,
   type WrittenPart,
 } from '@holdfast/contracts';
-import { BodyPace, type BodyPaceOptions } from './body-pace.js';
+import { KIB } from '@holdfast/stdx';
+import { BodyPace, type BodyPaceOptions, type Progress } from './body-pace.js';
 import { BodyReader } from './body-reader.js';
 import { BufferPool, type PooledBuffer } from './buffer-pool.js';
 import type { ClusterMapCache } from './cluster-map-cache.js';
@@ -17,6 +18,11 @@ import { groupBytesFor, groupRegions } from './parity-group.js';
 /** Chunks of one body under way at once: one whose units are in flight while the next one is read. */
 const CHUNKS_IN_FLIGHT_MAX = 2;
 const NOTHING = Buffer.alloc(0);
+/** A slow body gives up its memory when others need it: less than this it takes back, more becomes a chunk. */
+const CUT_CHUNK_BYTES_MIN = 64 * KIB;
+/** And then takes as much as it fills in this time. */
+const SLOW_FILL_MS = 2000;
+const SLOW_CHUNK_BYTES_MIN = 256 * KIB;
 
 export interface ObjectWriterOptions {
   /** Memory for chunks and their parity, all bodies together. */
@@ -29,6 +35,8 @@ interface WriteState {
   readonly groups: (WrittenGroup | undefined)[];
   readonly inFlight: Promise<void>[];
   sizeBytes: number;
+  /** Of the next chunk: by the pace of the body, when others need memory. */
+  chunkBytesMax: number;
   failure: { readonly error: unknown } | undefined;
 }
 
@@ -77,14 +85,19 @@ export class ObjectWriter {
     reader: BodyReader,
     expectedBytes: number,
   ): Promise<WrittenPart> {
-    const state: WriteState = { groups: [], inFlight: [], sizeBytes: 0, failure: undefined };
+    const state: WriteState = {
+      groups: [],
+      inFlight: [],
+      sizeBytes: 0,
+      chunkBytesMax: LIMITS.chunkBytesMax,
+      failure: undefined,
+    };
     try {
       for (;;) {
         // What the client has announced sizes the buffers; what it sends beyond that is taken as it comes.
         const announcedBytes = expectedBytes - state.sizeBytes;
         if (announcedBytes <= 0 && !(await reader.more())) break;
-        const chunkBytesMax =
-          announcedBytes <= 0 ? LIMITS.chunkBytesMax : Math.min(announcedBytes, LIMITS.chunkBytesMax);
+        const chunkBytesMax = announcedBytes <= 0 ? state.chunkBytesMax : Math.min(announcedBytes, state.chunkBytesMax);
         if (!(await this.writeNextChunk(call, target, reader, state, chunkBytesMax))) break;
         if (state.failure !== undefined) break;
       }
@@ -105,12 +118,20 @@ export class ObjectWriter {
     state: WriteState,
     chunkBytesMax: number,
   ): Promise<boolean> {
+    // A body that stands still holds no memory.
+    if (!(await reader.more())) return false;
     const memory = await this.acquire(call, state, groupBytesFor(chunkBytesMax, target.profile));
     let sent = false;
     try {
       const { data, parity } = groupRegions(memory.bytes, chunkBytesMax);
       const sizeBytes = await reader.fill(data, this.pace);
       if (sizeBytes === 0 || state.failure !== undefined) return false;
+      const { interrupted } = reader;
+      state.chunkBytesMax = interrupted === undefined ? LIMITS.chunkBytesMax : slowChunkBytes(interrupted);
+      if (interrupted !== undefined && sizeBytes < CUT_CHUNK_BYTES_MIN) {
+        reader.giveBack(data.subarray(0, sizeBytes));
+        return true;
+      }
       sent = true;
       const index = state.groups.push(undefined) - 1;
       state.sizeBytes += sizeBytes;
@@ -125,7 +146,7 @@ export class ObjectWriter {
         })
         .finally(() => memory.release());
       state.inFlight.push(flight);
-      return sizeBytes === chunkBytesMax;
+      return !reader.isAtEnd;
     } finally {
       if (!sent) memory.release();
     }
@@ -174,4 +195,9 @@ export class ObjectWriter {
     if (call.flow === 'object-creation') this.trace.step(call, 7, `${sizeBytes} bytes in ${entries.length} chunks`);
     return { writeId, sizeBytes, chunks: encodeChunkList(entries), epoch, degraded };
   }
+}
+
+function slowChunkBytes({ bytes, ms }: Progress): number {
+  const filled = Math.ceil((bytes * SLOW_FILL_MS) / Math.max(1, ms));
+  return Math.min(Math.max(filled, SLOW_CHUNK_BYTES_MIN), LIMITS.chunkBytesMax);
 }
