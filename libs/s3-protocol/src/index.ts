@@ -138,6 +138,7 @@ export {
   type WriteConditions,
   type WriteVerdict,
 } from './conditions/conditions.js';
+export { parseHttpDate } from './time/http-date.js';
 // The answer
 export { xmlDocument, xmlElement, type XmlContent, type XmlNode } from './xml/xml-writer.js';
 export {

@@ -220,6 +220,22 @@ describe('answers of objects', () => {
     expect(answer.text).not.toContain('set 3');
   });
 
+  it('a range counts only while If-Range names the state of the object', async () => {
+    await send('PUT', '/bucket/ranged', '0123456789');
+    const read = (ifRange: string) =>
+      fetch(`http://127.0.0.1:${port}/bucket/ranged`, {
+        headers: { authorization, range: 'bytes=2-3', 'if-range': ifRange },
+      });
+    const head = await fetch(`http://127.0.0.1:${port}/bucket/ranged`, { method: 'HEAD', headers: { authorization } });
+    const modified = head.headers.get('last-modified') ?? '';
+    for (const same of [head.headers.get('etag') ?? '', modified]) expect((await read(same)).status).toBe(206);
+    const earlier = new Date(Date.parse(modified) - 1000).toUTCString();
+    for (const other of ['"x"', earlier, 'foo 2099', '2099']) {
+      const answer = await read(other);
+      expect([answer.status, await answer.text()]).toEqual([200, '0123456789']);
+    }
+  });
+
   it('asks data for nothing of an empty object', async () => {
     await send('PUT', '/bucket/empty', '');
     ports.forgetCalls();

@@ -1,6 +1,7 @@
 import { HoldfastError, type AccessCheck, type BucketRecord, type ObjectVersion } from '@holdfast/contracts';
 import {
   evaluateReadConditions,
+  parseHttpDate,
   parseRange,
   responseOverrides,
   type ByteRange,
@@ -155,8 +156,8 @@ function deleteMarkerFound(
 function rangeOf(input: ObjectReadInput, exchange: Exchange, version: ObjectVersion): ByteRange | undefined {
   const ifRange = exchange.request.headers.get('if-range');
   if (ifRange !== undefined && ifRange !== quoted(version.etag)) {
-    const sinceMs = Date.parse(ifRange);
-    if (!(Math.floor(version.lastModifiedMs / 1000) * 1000 <= sinceMs)) return undefined;
+    const sinceMs = parseHttpDate(ifRange);
+    if (sinceMs === undefined || version.lastModifiedMs >= sinceMs + 1000) return undefined;
   }
   try {
     return parseRange(input.rangeHeader, version.sizeBytes);

@@ -1,5 +1,5 @@
 import { HoldfastError, type AccessCheck, type DeleteConditions, type WriteConditions } from '@holdfast/contracts';
-import { parseWriteConditions, type HeaderList } from '@holdfast/s3-protocol';
+import { parseHttpDate, parseWriteConditions, type HeaderList } from '@holdfast/s3-protocol';
 import { resourceOf } from '../pipeline/operation.js';
 import type { S3Request } from '../pipeline/request.js';
 import { invalidArgument } from './request-arguments.js';
@@ -45,10 +45,20 @@ export function deleteConditionsOf(headers: HeaderList): DeleteConditions {
   };
 }
 
+const XML_DATE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z$/;
+
 /** A date of HTTP or of XML, counted in whole seconds; undefined for what is none. */
 export function secondsOf(text: string): number | undefined {
-  const atMs = Date.parse(text);
-  return atMs >= 0 ? Math.floor(atMs / 1000) : undefined;
+  const atMs = parseHttpDate(text) ?? xmlDateMs(text);
+  return atMs !== undefined && atMs >= 0 ? atMs / 1000 : undefined;
+}
+
+function xmlDateMs(text: string): number | undefined {
+  const wholeSeconds = XML_DATE.exec(text)?.[1];
+  if (wholeSeconds === undefined) return undefined;
+  const atMs = Date.parse(`${wholeSeconds}Z`);
+  // Date.parse moves 30 February into March.
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(wholeSeconds) ? atMs : undefined;
 }
 
 function dateOf(text: string): number {

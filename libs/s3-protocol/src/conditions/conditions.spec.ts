@@ -45,8 +45,10 @@ describe('evaluateReadConditions', () => {
   });
 
   it('takes an unreadable date for none', () => {
-    expect(read({ 'if-modified-since': 'yesterday' })).toBe('proceed');
-    expect(read({ 'if-unmodified-since': 'yesterday' })).toBe('proceed');
+    for (const date of ['yesterday', 'junk 1', '5', 'foo 2099']) {
+      expect(read({ 'if-modified-since': date })).toBe('proceed');
+      expect(read({ 'if-unmodified-since': date })).toBe('proceed');
+    }
   });
 
   it('an ETag outweighs the date of its pair', () => {

@@ -1,4 +1,5 @@
 import type { HeaderList } from '../headers/header-list.js';
+import { parseHttpDate } from '../time/http-date.js';
 
 /** `etag` without quotes. */
 export interface ObjectState {
@@ -45,9 +46,8 @@ function withoutWeakness(tag: string): string {
 
 /** HTTP dates count seconds. An unreadable date is no condition. */
 function parseSeconds(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.floor(atMs / 1000);
+  const atMs = header === undefined ? undefined : parseHttpDate(header);
+  return atMs === undefined ? undefined : atMs / 1000;
 }
 
 /** If-Match before If-Unmodified-Since, then If-None-Match before If-Modified-Since: the order of RFC 9110, 13.2.2. */

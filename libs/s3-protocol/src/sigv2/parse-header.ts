@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/contracts';
 import { trimBlanks } from '../headers/header-value.js';
 import type { SignedRequest } from '../sigv4/credential.js';
-import { headerTimeMs, parseHttpDate } from '../sigv4/signing-time.js';
+import { headerTimeMs, parseSigningDate } from '../sigv4/signing-time.js';
 import { refuseUnsignedChoice } from './canonical-resource.js';
 import type { HeaderV2Credential } from './credential.js';
 import { ACCESS_KEY_MAX_CHARACTERS, BASE64_OF_SHA1 } from './signature-form.js';
@@ -29,7 +29,7 @@ export function splitHeaderV2(value: string): HeaderV2Fields {
  */
 export function parseHeaderV2({ accessKeyId, signature }: HeaderV2Fields, request: SignedRequest): HeaderV2Credential {
   const { headers, query } = request;
-  const timestampMs = headerTimeMs(headers, parseHttpDate);
+  const timestampMs = headerTimeMs(headers, parseSigningDate);
   if (headers.has('x-amz-security-token')) throw new HoldfastError('InvalidToken');
   refuseUnsignedChoice(query);
   if (accessKeyId.length > ACCESS_KEY_MAX_CHARACTERS) throw new HoldfastError('InvalidAccessKeyId');

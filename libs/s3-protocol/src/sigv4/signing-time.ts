@@ -1,6 +1,7 @@
 import { HoldfastError } from '@holdfast/contracts';
 import type { HeaderList } from '../headers/header-list.js';
 import type { HeaderV2Credential } from '../sigv2/credential.js';
+import { calendarMs } from '../time/calendar.js';
 import type { SigV4Credential } from './credential.js';
 
 export const CLOCK_SKEW_MAX_MS = 15 * 60 * 1000;
@@ -24,12 +25,8 @@ export function parseTimestamp(text: string): number | undefined {
 function parseUnknown(text: string): number | undefined {
   const match = BASIC_ISO.exec(text);
   if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
-  if (hour > 23 || minute > 59 || second > 59) return undefined;
-  const atMs = Date.UTC(year, month - 1, day, hour, minute, second);
-  const date = new Date(atMs);
-  const isThere = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return isThere ? atMs : undefined;
+  const [year, month, day, ...time] = match.slice(1).map(Number);
+  return calendarMs(year, month, day, time);
 }
 
 /** YYYYMMDDTHHMMSSZ */
@@ -48,14 +45,14 @@ const TIMESTAMP_MAX_MS = Date.UTC(9999, 11, 31);
 export function headerTimeMs(headers: HeaderList, readAmzDate: (text: string) => number | undefined): number {
   const amzDates = headers.getAll('x-amz-date');
   let atMs: number | undefined;
-  if (amzDates.length === 0) atMs = parseHttpDate(headers.get('date') ?? '');
+  if (amzDates.length === 0) atMs = parseSigningDate(headers.get('date') ?? '');
   else if (amzDates.length === 1) atMs = readAmzDate(amzDates[0]);
   if (atMs !== undefined && atMs >= 0 && atMs <= TIMESTAMP_MAX_MS) return atMs;
   throw new HoldfastError('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
 }
 
-/** Milliseconds of a timestamp or of a date as HTTP writes it, or undefined when it is neither. */
-export function parseHttpDate(text: string): number | undefined {
+/** Milliseconds of a timestamp or of a date as signers write it (`+0000` for GMT), or undefined when it is neither. */
+export function parseSigningDate(text: string): number | undefined {
   const atMs = parseTimestamp(text) ?? Date.parse(text);
   return Number.isNaN(atMs) ? undefined : atMs;
 }
