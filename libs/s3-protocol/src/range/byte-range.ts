@@ -6,8 +6,8 @@ export interface ByteRange {
   readonly last: number;
 }
 
-// Bounded digits: the longest object needs 13, and an endless header must cost nothing.
-const ONE_RANGE = /^bytes=(\d{0,20})-(\d{0,20})$/i;
+const ONE_RANGE = /^bytes=(\d*)-(\d*)$/i;
+/** The longest object needs 13 digits, and an endless header must cost nothing. Beyond 2^53 a bound is not exact, and behind every object. */
 const HEADER_MAX_CHARACTERS = 64;
 
 /**
