@@ -80,7 +80,7 @@ export class CompiledStatement {
     let found = this.namesResource(context);
     if (found === 'no') return found;
     for (const one of this.conditions) {
-      const holds = one.holds(context);
+      const holds = context.holds(one);
       if (holds === 'no') return holds;
       if (holds === 'unread') found = holds;
     }
@@ -88,13 +88,15 @@ export class CompiledStatement {
   }
 
   private namesAction(context: RequestContext): boolean {
+    context.work.spend(this.actions.length);
     for (const action of this.actions) if (matchWildcard(action, context.action, context.work)) return true;
     return false;
   }
 
   private namesResource(context: RequestContext): Exclude<Match, 'unresolved'> {
     const { resources } = this;
-    const named = resources === undefined ? 'yes' : anyOf(resources, (one) => one.match(context.resource, context));
+    const named =
+      resources === undefined ? 'yes' : anyOf(resources, (one) => one.match(context.resource, context), context);
     if (named === 'unread') return named;
     if (!this.source.resourcesInverted) return named === 'yes' ? 'yes' : 'no';
     // What cannot be made names nothing. That may make a statement deny more, but never make one allow more.

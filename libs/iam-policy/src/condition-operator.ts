@@ -19,7 +19,17 @@ export interface ConditionOperator {
   compile(value: ConditionValue, variables: boolean): ValueTest | undefined;
 }
 
-const yesNo = (holds: boolean): Match => (holds ? 'yes' : 'no');
+/** About what it takes to read a value, beside its length. */
+const READING_STEPS = 200;
+const ADDRESS_STEPS = 1_000;
+
+/** A test that reads the value of the request. */
+function reading(holds: (given: string) => boolean, steps = READING_STEPS): ValueTest {
+  return (given, { work }) => {
+    work.spend(steps + given.length);
+    return holds(given) ? 'yes' : 'no';
+  };
+}
 
 function strings(negated: boolean, options: { wildcards: boolean; ignoreCase?: boolean }): ConditionOperator {
   return {
@@ -43,10 +53,10 @@ function numbers(compare: Compare, negated = false): ConditionOperator {
     compile(value) {
       const wanted = parseNumber(String(value));
       if (wanted === undefined || typeof value === 'boolean') return undefined;
-      return (given) => {
+      return reading((given) => {
         const number = parseNumber(given);
-        return yesNo(number !== undefined && compare(number, wanted));
-      };
+        return number !== undefined && compare(number, wanted);
+      });
     },
   };
 }
@@ -63,10 +73,10 @@ function dates(compare: Compare, negated = false): ConditionOperator {
     compile(value) {
       const wanted = parseDate(String(value));
       if (wanted === undefined || typeof value === 'boolean') return undefined;
-      return (given) => {
+      return reading((given) => {
         const date = parseDate(given);
-        return yesNo(date !== undefined && compare(date, wanted));
-      };
+        return date !== undefined && compare(date, wanted);
+      });
     },
   };
 }
@@ -77,7 +87,7 @@ const BOOL: ConditionOperator = {
   compile(value) {
     const wanted = String(value).toLowerCase();
     if (wanted !== 'true' && wanted !== 'false') return undefined;
-    return (given) => yesNo(given.toLowerCase() === wanted);
+    return reading((given) => given.toLowerCase() === wanted);
   },
 };
 
@@ -89,7 +99,7 @@ const BINARY: ConditionOperator = {
   compile(value) {
     if (typeof value !== 'string' || !BASE64.test(value)) return undefined;
     const wanted = Buffer.from(value, 'base64');
-    return (given) => yesNo(BASE64.test(given) && wanted.equals(Buffer.from(given, 'base64')));
+    return reading((given) => BASE64.test(given) && wanted.equals(Buffer.from(given, 'base64')));
   },
 };
 
@@ -99,7 +109,7 @@ function addresses(negated: boolean): ConditionOperator {
     expected: 'an IP address or a range in CIDR notation',
     compile(value) {
       const range = typeof value === 'string' ? parseIpRange(value) : undefined;
-      return range && ((given) => yesNo(isInRange(range, given)));
+      return range && reading((given) => isInRange(range, given), ADDRESS_STEPS);
     },
   };
 }

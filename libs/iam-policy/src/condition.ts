@@ -94,11 +94,11 @@ class KeyCondition implements CompiledCondition {
       case 'ForAllValues':
         // One empty value is no value, as AWS counts.
         if (given.every((value) => value === '')) return 'yes';
-        return negation(anyOf(given, (value) => negation(this.fits(value, context))));
+        return negation(anyOf(given, (value) => negation(this.fits(value, context)), context));
       case 'ForAnyValue':
-        return anyOf(given, (value) => this.fits(value, context));
+        return anyOf(given, (value) => this.fits(value, context), context);
       case undefined: {
-        const fits = anyOf(given, (value) => anyOf(this.tests, (test) => test(value, context)));
+        const fits = anyOf(given, (value) => this.fitsOne(value, context), context);
         return this.negated ? negation(fits) : fits;
       }
     }
@@ -111,8 +111,12 @@ class KeyCondition implements CompiledCondition {
 
   /** One value of the request, by the operator as it is written. */
   private fits(value: string, context: RequestContext): Match {
-    const fits = anyOf(this.tests, (test) => test(value, context));
+    const fits = this.fitsOne(value, context);
     return this.negated ? negation(fits) : fits;
+  }
+
+  private fitsOne(value: string, context: RequestContext): Match {
+    return anyOf(this.tests, (test) => test(value, context), context);
   }
 }
 

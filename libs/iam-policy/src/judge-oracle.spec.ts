@@ -4,6 +4,7 @@ import type { Caller, ConditionKeys } from '@holdfast/contracts';
 import { oracleAllows, type OraclePolicy, type OracleQuestion } from '@holdfast/testkit';
 import { compilePolicy } from './compiled-policy.js';
 import { judgeAccess, judgePrincipal } from './judge.js';
+import { JudgingWork } from './judging-work.js';
 import { principalKeys } from './request-context.js';
 
 const RUNS = 4_000;
@@ -161,6 +162,7 @@ const question = fc.record({
   action: fc.constantFrom('s3:GetObject', 's3:PutObject', 'iam:GetUser'),
   key: fc.constantFrom(...KEYS),
   keys,
+  keysOfAnother: keys,
 });
 
 const text = (document: OraclePolicy): string => JSON.stringify(document);
@@ -169,7 +171,8 @@ describe('the evaluator against an independent oracle', () => {
   it(`XC6: agrees with it on ${RUNS} random questions of every kind`, () => {
     const seen = { allow: 0, refused: 0 };
     fc.assert(
-      fc.property(question, ({ caller: who, identity, boundary, session, resource, action, key, keys: given }) => {
+      fc.property(question, ({ caller: who, identity, boundary, session, resource, action, key, ...asks }) => {
+        const { keys: given, keysOfAnother } = asks;
         const sessionPolicy = who.session === undefined ? undefined : session;
         const check = { action, resource: `arn:aws:s3:::b/${key}` };
         const asked: OracleQuestion = {
@@ -199,6 +202,13 @@ describe('the evaluator against an independent oracle', () => {
         };
         const verdict = judgeAccess(judgePrincipal(authority, check, given), who, owner, check, given);
         expect(verdict.decision === 'allow').toBe(expected);
+        // Beside another check of the same request it is the same, whatever was found for that one.
+        const another = { action, resource: 'arn:aws:s3:::b/another', keys: keysOfAnother };
+        const work = new JudgingWork([another, check]);
+        const [, beside] = [another, check].map((one) =>
+          judgeAccess(judgePrincipal(authority, one, given, work), who, owner, one, given, work),
+        );
+        expect(beside).toEqual(verdict);
         if (verdict.decision === 'allow' || verdict.decision === 'explicit-deny')
           expect(verdict.reason.layer).not.toBe('none');
       }),

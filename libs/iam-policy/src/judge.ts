@@ -2,6 +2,7 @@ import type { AccessCheck, Caller, ConditionKeys, Decision, Reason } from '@hold
 import type { CompiledPolicy, DecidingStatement } from './compiled-policy.js';
 import { evaluatePolicies, evaluateResourcePolicy, type ResourceFinding } from './evaluate.js';
 import type { PrincipalMatch } from './principal-element.js';
+import { JudgingWork } from './judging-work.js';
 import { principalKeys, RequestContext } from './request-context.js';
 
 /** What judges a principal, beside the policies of the resources that it asks for. */
@@ -25,12 +26,20 @@ const ROOT: Verdict = { decision: 'allow', reason: { layer: 'root' } };
 
 type Layer = Reason['layer'];
 
-/** What identity policies, boundary and session policy say together; the policy of the resource comes on top. */
-export function judgePrincipal(authority: Authority, check: AccessCheck, request: ConditionKeys): Verdict {
+/**
+ * What identity policies, boundary and session policy say together; the policy of the resource comes on top.
+ * `work` is that of the whole request. Errors: AccessDenied, when the request takes more work than it may.
+ */
+export function judgePrincipal(
+  authority: Authority,
+  check: AccessCheck,
+  request: ConditionKeys,
+  work = new JudgingWork([check]),
+): Verdict {
   const { caller, policies, boundary, sessionPolicy } = authority;
   if (caller.kind === 'anonymous') return NOBODY;
   if (caller.kind === 'root' && sessionPolicy === undefined) return ROOT;
-  const context = new RequestContext(check, request, principalKeys(caller));
+  const context = new RequestContext(check, request, principalKeys(caller), work);
   let verdict = ROOT;
   let open: Verdict | undefined;
   const add = (layer: Layer, given: readonly CompiledPolicy[], otherwise: Decision): Verdict | undefined => {
@@ -60,6 +69,7 @@ export interface ResourceAuthority {
  * no boundary, one for everybody both caps; one for the account only hands the question to the account's own policies.
  * From another account both sides have to allow; nobody in particular needs an allow for everybody.
  * The decision is `allow`, `explicit-deny`, `no-allow` or `needs-object-tags`.
+ * `work` is that of the whole request. Errors: AccessDenied, when the request takes more work than it may.
  */
 export function judgeAccess(
   verdict: Verdict,
@@ -67,11 +77,12 @@ export function judgeAccess(
   resource: ResourceAuthority,
   check: AccessCheck,
   request: ConditionKeys,
+  work = new JudgingWork([check]),
 ): Verdict {
   if (verdict.decision === 'explicit-deny') return verdict;
   const isOwn = caller.kind !== 'anonymous' && caller.accountId === resource.accountId;
   if (resource.policy === undefined) return isOwn ? openOrRefused(verdict) : NOBODY;
-  const context = new RequestContext(check, request, principalKeys(caller));
+  const context = new RequestContext(check, request, principalKeys(caller), work);
   const found = evaluateResourcePolicy(resource.policy, caller, context);
   if (found.deny !== undefined) return { decision: 'explicit-deny', reason: reasonOf('resource', found.deny) };
   const granted = grant(verdict, found.allows, caller, isOwn);

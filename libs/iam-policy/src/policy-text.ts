@@ -91,6 +91,7 @@ export class PolicyTextMatcher {
   }
 
   match(given: string, context: RequestContext): Match {
+    if (this.ignoreCase) context.work.spend(given.length);
     const value = this.ignoreCase ? given.toLowerCase() : given;
     if (this.compiled !== undefined) return matchWildcard(this.compiled, value, context.work) ? 'yes' : 'no';
     const tokens = resolve(this.text, context);
@@ -102,17 +103,28 @@ export class PolicyTextMatcher {
   }
 }
 
+/** What it takes to make a token of a pattern ready to be searched for. */
+const TOKEN_STEPS = 100;
+
 /** Values can be long and variables many: what is longer than the text is not even put together. */
 export function matchTokens(tokens: readonly PatternToken[], value: string, context: RequestContext): boolean {
   let length = 0;
   for (const token of tokens) length += typeof token === 'string' ? token.length : token === ONE ? 1 : 0;
-  return length <= value.length && matchWildcard(compileTokens(tokens), value, context.work);
+  if (length > value.length) return false;
+  // With question marks a piece has tables: a word for each of its letters and 32 of its places.
+  const tableSteps = tokens.includes(ONE) ? (length * length) >> 2 : 0;
+  context.work.spend(TOKEN_STEPS * tokens.length + tableSteps);
+  return matchWildcard(compileTokens(tokens), value, context.work);
 }
 
-/** Whether one of several fits; what is open counts only when none does. */
-export function anyOf<T>(items: readonly T[], matches: (item: T) => Match): Match {
+/** What it takes to try a value, beside its search: most differ in their first letter. */
+const TRY_STEPS = 8;
+
+/** Whether one of several fits; what is open counts only when none does. Errors: AccessDenied, for too much work. */
+export function anyOf<T>(items: readonly T[], matches: (item: T) => Match, context: RequestContext): Match {
   let found: Match = 'no';
   for (const item of items) {
+    context.work.spend(TRY_STEPS);
     const match = matches(item);
     if (match === 'yes') return match;
     if (match === 'unread' || (match === 'unresolved' && found === 'no')) found = match;

@@ -1,5 +1,7 @@
 import type { AccessCheck, Caller, ConditionKeys } from '@holdfast/contracts';
-import type { MatchWork } from './wildcard.js';
+import type { CompiledCondition } from './condition.js';
+import { JudgingWork } from './judging-work.js';
+import type { Match } from './policy-text.js';
 
 const OBJECT_TAG = 's3:existingobjecttag/';
 
@@ -7,26 +9,43 @@ const OBJECT_TAG = 's3:existingobjecttag/';
 export class RequestContext {
   readonly action: string;
   readonly resource: string;
+  /** A key was asked for that may have another value for another check of the request. */
+  private hangsOnCheck = false;
 
   /**
    * @param own keys of the principal, see `principalKeys`
-   * @param work counts the steps that matching takes
+   * @param work of the whole request, shared by its checks
    */
   constructor(
     readonly check: AccessCheck,
     private readonly request: ConditionKeys,
     private readonly own: ConditionKeys,
-    readonly work: MatchWork = { steps: 0 },
+    readonly work = new JudgingWork([check]),
   ) {
+    work.beginCheck();
     this.action = check.action.toLowerCase();
     this.resource = check.resource;
   }
 
   /** Values of a key by its name in lower case. `unread`: a tag of an object that nobody has looked at. */
   get(key: string): readonly string[] | undefined | 'unread' {
-    if (key.startsWith(OBJECT_TAG)) return this.objectTag(key.slice(OBJECT_TAG.length));
+    if (key.startsWith(OBJECT_TAG)) {
+      this.hangsOnCheck = true;
+      return this.objectTag(key.slice(OBJECT_TAG.length));
+    }
+    if (this.work.isOfCheck(key)) this.hangsOnCheck = true;
     const given = valueOf(this.own, key) ?? valueOf(this.check.keys, key) ?? valueOf(this.request, key);
     return given === undefined && key === 'aws:currenttime' ? this.currentTime() : given;
+  }
+
+  /** Whether a condition holds; one that hangs on no single check is judged once for all checks of a request. */
+  holds(condition: CompiledCondition): Exclude<Match, 'unresolved'> {
+    const known = this.work.sharedFinding(condition);
+    if (known !== undefined) return known;
+    this.hangsOnCheck = false;
+    const found = condition.holds(this);
+    if (!this.hangsOnCheck) this.work.shareFinding(condition, found);
+    return found;
   }
 
   /** Names of keys are told apart without case, so one name may stand for two tags. */

@@ -285,6 +285,33 @@ describe('identity over Postgres', () => {
     expect(await login(accountId, owner.userName, 'correct horse')).toBe('SlowDown');
   }, 60_000);
 
+  it('XE5: dear policies: a request is refused for what it would take, on either way to ask', async () => {
+    const service = await open();
+    const { owner, keys } = await newUser(service);
+    const Condition = {
+      StringLike: { 'aws:UserAgent': Array.from({ length: 19 }, (_, i) => `*${'a?'.repeat(480)}b${i}*`) },
+    };
+    const document = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: { Effect: 'Deny', Action: '*', Resource: '*', Condition },
+    });
+    for (const policyName of ['1', '2', '3']) {
+      await service.administration.putInlinePolicy(call(), { ...holderOf(owner), policyName, document });
+    }
+    const { caller } = await service.authorize(call(), { proof: signedProof(keys), checks: [] });
+    const checks = Array.from({ length: 1_000 }, (_, i) => ({
+      action: 's3:DeleteObject',
+      resource: `arn:aws:s3:::b/${i}`,
+    }));
+    const context = { 'aws:useragent': ['a'.repeat(2048)] };
+    const refused = { code: 'AccessDenied' };
+    await expect(service.decide(call(), { caller, checks, context })).rejects.toMatchObject(refused);
+    await expect(service.authorize(call(), { proof: signedProof(keys), checks: [GET], context })).rejects.toMatchObject(
+      refused,
+    );
+    expect((await service.decide(call(), { caller, checks: [GET] })).decisions).toEqual(['allow']);
+  });
+
   it('XF10: what can be no name is refused and not counted', async () => {
     const service = await open({ clock: new ManualClock(), settings: { loginFailuresMax: 1 } });
     for (let i = 0; i < 3; i++) {

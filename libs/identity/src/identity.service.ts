@@ -13,7 +13,7 @@ import { systemClock, type Clock } from '@holdfast/stdx';
 import { refuseKey, type Bootstrap } from './bootstrap/bootstrap-file.js';
 import { FailureLimiter } from './domain/failure-limiter.js';
 import { PasswordHasher } from './domain/password-hash.js';
-import { judge, judgeInTurns } from './domain/principal.js';
+import { judgeInTurns } from './domain/principal.js';
 import { SealingKey } from './domain/sealing.js';
 import { IdentityAdministrationService } from './identity-administration.service.js';
 import {
@@ -154,7 +154,7 @@ export class IdentityService extends Identity {
     const { proofs, trace } = this.parts;
     try {
       const { principal, signingKey } = await proofs.verify(call, request.proof);
-      const verdicts = request.checks.map((check) => judge(principal, check, request.context));
+      const verdicts = await judgeInTurns(principal, request.checks, request.context, call.deadline);
       const decisions = verdicts.map(({ decision }) => decision);
       const reasons = verdicts.map(({ reason }) => reason);
       if (call.flow !== undefined) trace.step(call, ANSWER_STEP, decisionDetail(decisions, request.checks));
@@ -171,7 +171,7 @@ export class IdentityService extends Identity {
     if (principal === undefined) {
       return { decisions: checks.map(() => 'no-allow'), reasons: checks.map(() => ({ layer: 'none' })) };
     }
-    const verdicts = await withinDeadline(call, judgeInTurns(principal, checks, context));
+    const verdicts = await judgeInTurns(principal, checks, context, call.deadline);
     return { decisions: verdicts.map(({ decision }) => decision), reasons: verdicts.map(({ reason }) => reason) };
   }
 

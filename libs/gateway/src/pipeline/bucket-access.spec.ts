@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { InMemoryPorts } from '@holdfast/testkit';
 import { S3Listener } from '../http/s3-listener.js';
@@ -237,6 +238,21 @@ describe('XC1: whom the policy of a bucket lets in', () => {
       expect(text).toContain('<Deleted><Key>open/a</Key></Deleted>');
       expect(text).toContain('<Error><Key>key</Key><Code>AccessDenied</Code>');
     }
+  });
+
+  it('XE5: whose policy is dear to hold against many keys refuses them all once a request has taken what it may', async () => {
+    const dear = deny('*', 's3:DeleteObject', { Resource: Array(600).fill(`${BUCKET}/*n?z*`) });
+    expect((await putPolicy(dear)).status).toBe(204);
+    const keys = Array.from({ length: 999 }, (_, index) => `<Object><Key>key${index}${'n'.repeat(900)}</Key></Object>`);
+    const body = `<Delete><Object><Key>key</Key></Object>${keys.join('')}</Delete>`;
+    const md5 = createHash('md5').update(body).digest('base64');
+    const begun = process.cpuUsage();
+    const { status, code } = await send('POST', '/bucket?delete', { body, headers: { 'content-md5': md5 } });
+    const { user } = process.cpuUsage(begun);
+    expect({ status, code }).toEqual({ status: 403, code: 'AccessDenied' });
+    expect(user / 1_000).toBeLessThan(2_000);
+    expect(await statusOf('GET', '/bucket/key')).toBe(200);
+    expect(await statusOf('DELETE', '/bucket/key')).toBe(204);
   });
 
   it('public access is blocked where the bucket says so', async () => {

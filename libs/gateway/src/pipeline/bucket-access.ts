@@ -9,7 +9,7 @@ import {
   type Metadata,
   type ObjectVersion,
 } from '@holdfast/contracts';
-import { judgeAccess, type ResourceAuthority, type Verdict } from '@holdfast/iam-policy';
+import { judgeAccess, JudgingWork, type ResourceAuthority, type Verdict } from '@holdfast/iam-policy';
 import { bucketOf, keyOf, withTagState, type JudgedCheck } from './access-judgement.js';
 import { pairVerdicts } from './authorizer.js';
 import { BucketPolicies, type BucketPolicy } from './bucket-policies.js';
@@ -166,17 +166,20 @@ export class BucketAccess {
     return judged;
   }
 
-  /** What the bucket says on top. */
+  /** What the bucket says on top. @throws HoldfastError AccessDenied, ServiceUnavailable */
   async decide(exchange: Exchange, bucket: BucketRecord, judged: readonly JudgedCheck[]): Promise<Verdict[]> {
     const policy = await this.policyOf(exchange, bucket);
+    const { deadline } = exchange.controlCall();
+    const work = new JudgingWork(judged.map(({ check }) => check));
     let turnBeganMs = performance.now();
     const verdicts: Verdict[] = [];
     for (const { check, verdict } of judged) {
       if (performance.now() - turnBeganMs >= TURN_MS) {
         await others();
+        if (deadline.passed) throw new HoldfastError('ServiceUnavailable', 'The request was not judged in time.');
         turnBeganMs = performance.now();
       }
-      verdicts.push(await this.judgeCheck(exchange, bucket, policy, check, verdict, undefined));
+      verdicts.push(await this.judgeCheck(exchange, bucket, policy, check, verdict, undefined, work));
     }
     return verdicts;
   }
@@ -199,10 +202,11 @@ export class BucketAccess {
     const policy = asked === undefined ? undefined : await asked;
     const isClosed = policy === undefined && !owns(exchange, bucket);
     if (policy === undefined && !isClosed && access.allowedByIdentity) return;
+    const work = new JudgingWork(access.checks);
     for (const [index, check] of access.checks.entries()) {
       if (bucketOf(check.resource) !== bucket.name) continue;
       const verdict = access.byIdentity[index];
-      access.verdicts[index] = await this.judgeCheck(exchange, bucket, policy, check, verdict, version);
+      access.verdicts[index] = await this.judgeCheck(exchange, bucket, policy, check, verdict, version, work);
       if (index < access.requiredCount && access.verdicts[index].decision !== 'allow') {
         throw new HoldfastError('AccessDenied');
       }
@@ -217,15 +221,16 @@ export class BucketAccess {
     check: AccessCheck,
     byIdentity: Verdict,
     version: ObjectVersion | undefined,
+    work = new JudgingWork([check]),
   ): Promise<Verdict> {
     const { caller, context } = exchange.grant.access;
     const resource = resourceAuthority(exchange, bucket, policy, check);
     const known = version === undefined || check.objectTags === undefined ? check : withTags(check, version.tags);
-    const verdict = judgeAccess(byIdentity, caller, resource, known, context);
+    const verdict = judgeAccess(byIdentity, caller, resource, known, context, work);
     if (verdict.decision !== 'needs-object-tags') return verdict;
     const ready = known === check ? withTags(check, await this.tagsOf(exchange, check)) : known;
     const again = byIdentity.decision === 'needs-object-tags' ? await this.askAgain(exchange, ready) : byIdentity;
-    return judgeAccess(again, caller, resource, ready, context);
+    return judgeAccess(again, caller, resource, ready, context, work);
   }
 
   private async askAgain(exchange: Exchange, check: AccessCheck): Promise<Verdict> {

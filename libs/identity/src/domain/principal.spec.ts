@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { compilePolicy } from '@holdfast/iam-policy';
+import { Deadline, ManualClock } from '@holdfast/stdx';
 import { ANONYMOUS, judge, judgeInTurns, type Principal } from './principal.js';
 
 const OWN = '111111111111';
@@ -59,6 +60,7 @@ describe('reach of principals', () => {
 });
 
 describe('many checks', () => {
+  const in10s = Deadline.in(10_000);
   afterEach(() => void jest.restoreAllMocks());
   const only = compilePolicy(
     'only',
@@ -71,8 +73,8 @@ describe('many checks', () => {
 
   it('are judged one by one, in their order', async () => {
     const who = principal('user', false, [only]);
-    expect(await judgeInTurns(who, checks)).toEqual(checks.map((check) => judge(who, check)));
-    expect(await judgeInTurns(who, [])).toEqual([]);
+    expect(await judgeInTurns(who, checks, {}, in10s)).toEqual(checks.map((check) => judge(who, check)));
+    expect(await judgeInTurns(who, [], {}, in10s)).toEqual([]);
   });
 
   it('let others have their turn while dear policies are judged', async () => {
@@ -85,8 +87,45 @@ describe('many checks', () => {
       if (!done) setImmediate(count);
     };
     setImmediate(count);
-    await judgeInTurns(principal('user', false, [only]), checks);
+    await judgeInTurns(principal('user', false, [only]), checks, {}, Deadline.in(10_000, new ManualClock()));
     done = true;
     expect(turns).toBeGreaterThan(20);
+  });
+
+  it('XE5: end with the deadline, not long after it', async () => {
+    let nowMs = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => (nowMs += 4));
+    const clock = new ManualClock();
+    const deadline = Deadline.in(1, clock);
+    const resources: string[] = [];
+    const late = checks.map(({ action, resource }, index) => ({
+      action,
+      get resource() {
+        resources.push(resource);
+        if (index === 10) clock.advance(1);
+        return resource;
+      },
+    }));
+    await expect(judgeInTurns(principal('user', false, [only]), late, {}, deadline)).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.not.stringContaining('database'),
+    });
+    expect(new Set(resources).size).toBeLessThan(15);
+  });
+
+  it('XE5: a request that takes more work than it may is refused as a whole', async () => {
+    const dear = compilePolicy(
+      'dear',
+      JSON.stringify({
+        Statement: [
+          { Effect: 'Allow', Action: '*', Resource: '*' },
+          { Effect: 'Deny', Action: '*', Resource: Array(700).fill('arn:aws:s3:::b/*n?z*') },
+        ],
+      }),
+    );
+    const long = checks.map(({ action, resource }) => ({ action, resource: resource + 'n'.repeat(900) }));
+    await expect(judgeInTurns(principal('user', false, [dear]), long, {}, in10s)).rejects.toMatchObject({
+      code: 'AccessDenied',
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { setImmediate as others } from 'node:timers/promises';
-import type { AccessCheck, Caller, ConditionKeys } from '@holdfast/contracts';
-import { judgePrincipal, type CompiledPolicy, type Verdict } from '@holdfast/iam-policy';
+import { HoldfastError, type AccessCheck, type Caller, type ConditionKeys } from '@holdfast/contracts';
+import { judgePrincipal, JudgingWork, type CompiledPolicy, type Verdict } from '@holdfast/iam-policy';
+import type { Deadline } from '@holdfast/stdx';
 
 /** Whom a proof was found to be, with all that judges what they may do. Immutable, shared by concurrent requests. */
 export interface Principal {
@@ -32,9 +33,15 @@ const STORE_ACTIONS = ['iam:createaccount', 'iam:deleteaccount', 'iam:listaccoun
  * only the root of the first account disposes, and of the store as a whole (accounts, anything that is neither S3 nor of one
  * account) only principals of the first account. A bucket's name does not tell its account: there the caller
  * of `authorize` compares owners.
+ * Errors: AccessDenied, when the request takes more work than it may.
  */
-export function judge(principal: Principal, check: AccessCheck, context: ConditionKeys = {}): Verdict {
-  const verdict = judgePrincipal(principal, check, context);
+export function judge(
+  principal: Principal,
+  check: AccessCheck,
+  context: ConditionKeys = {},
+  work = new JudgingWork([check]),
+): Verdict {
+  const verdict = judgePrincipal(principal, check, context, work);
   return verdict.decision === 'allow' && !isWithinReach(principal, check) ? NOBODY : verdict;
 }
 
@@ -42,22 +49,29 @@ export function judge(principal: Principal, check: AccessCheck, context: Conditi
 const NOBODY: Verdict = { decision: 'no-allow', reason: { layer: 'none' } };
 
 /** So long the judging of many checks may keep everybody else waiting. */
-const TURN_MS = 10;
+const TURN_MS = 5;
 
-/** Judges many checks. A tenant writes its own policies, and a thousand keys against dear ones are seconds of work. */
+/**
+ * Judges the checks of one request. A tenant writes its own policies, and a thousand keys against dear ones are seconds of work:
+ * it is done in turns, to a bound, and ends with the deadline. Errors: AccessDenied (more work than a request may take),
+ * ServiceUnavailable (the deadline has passed).
+ */
 export async function judgeInTurns(
   principal: Principal,
   checks: readonly AccessCheck[],
-  context: ConditionKeys = {},
+  context: ConditionKeys | undefined,
+  deadline: Deadline,
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
+  const work = new JudgingWork(checks);
   let turnBeganMs = performance.now();
   for (const check of checks) {
     if (performance.now() - turnBeganMs >= TURN_MS) {
       await others();
+      if (deadline.passed) throw new HoldfastError('ServiceUnavailable', 'The request was not judged in time.');
       turnBeganMs = performance.now();
     }
-    verdicts.push(judge(principal, check, context));
+    verdicts.push(judge(principal, check, context, work));
   }
   return verdicts;
 }
