@@ -293,14 +293,15 @@ const versionRead = s.object({
  */
 export const metadataService = defineService('metadata', {
   /**
-   * `in-progress`: the bucket was made by another call while this request, which arrived at `arrivedAtMs` (wall time), was
-   * already under way; of calls that overlap one is told `created`.
+   * `in-progress`: the bucket was made by another call while this request, which arrived at `arrivedAtMs` (wall time) over
+   * `connection`, was or may have been under way; of calls that overlap one is told `created`.
    */
   createBucket: write(
     s.object({
       name: bucketName,
       accountId: s.string(64),
       arrivedAtMs: s.optional(s.integer()),
+      connection: s.optional(s.string(64)),
       location: s.optional(s.string(64)),
     }),
     s.object({ outcome: s.oneOf('created', 'exists', 'in-progress'), bucket: BucketRecordSchema }),

@@ -16,6 +16,7 @@ import {
   TrustedProxies,
   type ConnectionLimits,
   type InternalAuthenticator,
+  connectionName,
 } from '@holdfast/service-host';
 import { BackendPool, type Backend } from './backend-pool.js';
 import { forwardedHeaders, hasBody } from './forwarded-headers.js';
@@ -167,7 +168,9 @@ export class ReverseProxy {
     // HTTP/1.0 knows no Host, the API is spoken to in 1.1.
     if (incoming.headers.host === undefined) headers.push('Host', '');
     headers.push('X-Forwarded-For', clientAddress);
-    const proof = this.options.auth.edgeHeaders(call, incoming.method ?? '', path, clientAddress);
+    // Whoever makes a bucket is asked whether it is the one that has made it.
+    const connection = call.flow === 'bucket-creation' ? connectionName(incoming.socket) : '';
+    const proof = this.options.auth.edgeHeaders(call, incoming.method ?? '', path, clientAddress, connection);
     for (const [name, value] of Object.entries(proof)) headers.push(name, value);
     if (exchange.withBody) {
       headers.push('Expect', '100-continue');

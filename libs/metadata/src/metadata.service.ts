@@ -112,7 +112,7 @@ export class MetadataService extends Metadata implements OutboxSource {
       const defaults = bucketDefaults(input.name, await this.maps.current());
       this.step(call, 'bucket-creation', 6, input.name);
       const made = await this.buckets.create(call, { ...input, ...defaults });
-      const answer = { ...made, outcome: this.creations.judge(made, input.arrivedAtMs) };
+      const answer = { ...made, outcome: this.creations.judge(made, input) };
       if (answer.outcome === 'created') this.step(call, 'bucket-creation', 7, input.name);
       this.step(call, 'bucket-creation', 8, answer.outcome);
       return answer;

@@ -10,6 +10,7 @@ export {
 } from './http/internal-http-server.js';
 export { TrustedProxies } from './http/client-address.js';
 export { StrictHttpServer, type ConnectionLimits, type RawRefusal } from './http/strict-http-server.js';
+export { connectionName } from './http/connection-name.js';
 export { InternalAuthenticator, type EdgeCall } from './internal-auth.js';
 export { configureLog, log, type LogLevel } from './log.js';
 export { RpcClient } from './rpc/rpc-client.js';

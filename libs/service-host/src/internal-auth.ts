@@ -38,6 +38,8 @@ export interface MessageHead {
 /** A request of a client that a load balancer has passed on. */
 export interface EdgeCall extends CallContext {
   readonly clientAddress: string;
+  /** Of the client, as `connectionName` says; empty where the load balancer did not say it. */
+  readonly connection: string;
 }
 
 /**
@@ -95,21 +97,30 @@ export class InternalAuthenticator {
     return a.length === b.length && timingSafeEqual(a, b);
   }
 
-  /** Headers that authenticate a client's request which a load balancer passes on, with the address it came from. */
-  edgeHeaders(call: CallContext, method: string, path: string, clientAddress: string): Record<string, string> {
+  /** Headers that authenticate a client's request which a load balancer passes on, with where it came from. */
+  edgeHeaders(
+    call: CallContext,
+    method: string,
+    path: string,
+    clientAddress: string,
+    connection = '',
+  ): Record<string, string> {
     const head = this.head(call);
+    const client = connection === '' ? clientAddress : `${clientAddress} ${connection}`;
     return {
       'x-holdfast-call': headText(head),
-      'x-holdfast-client': clientAddress,
-      'x-holdfast-code': this.code('http', `${method} ${path}`, head, clientAddress),
+      'x-holdfast-client': client,
+      'x-holdfast-code': this.code('http', `${method} ${path}`, head, client),
     };
   }
 
   /** The other side of `edgeHeaders`. Errors: Unauthenticated. */
   acceptEdge(method: string, path: string, headers: IncomingHttpHeaders): EdgeCall {
-    const clientAddress = headers['x-holdfast-client'];
-    if (typeof clientAddress !== 'string') throw new HoldfastError('Unauthenticated');
-    return { ...this.acceptHead(method, path, headers, clientAddress), clientAddress };
+    const client = headers['x-holdfast-client'];
+    if (typeof client !== 'string') throw new HoldfastError('Unauthenticated');
+    const call = this.acceptHead(method, path, headers, client);
+    const [clientAddress, connection = ''] = client.split(' ');
+    return { ...call, clientAddress, connection };
   }
 
   /** Headers that authenticate one HTTP request of the data plane. The body is covered by the unit's own checksums. */

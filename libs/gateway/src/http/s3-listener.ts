@@ -13,7 +13,14 @@ import {
   type TraceLog,
 } from '@holdfast/contracts';
 import { bucketOfHost, encodeError, readStrictHead, type StrictHead } from '@holdfast/s3-protocol';
-import { ByteBudget, log, StrictHttpServer, TrustedProxies, type EdgeCall } from '@holdfast/service-host';
+import {
+  ByteBudget,
+  connectionName,
+  log,
+  StrictHttpServer,
+  TrustedProxies,
+  type EdgeCall,
+} from '@holdfast/service-host';
 import { HTTP_LIMITS, type EdgeAuthenticator, type GatewayOptions, type HttpLimits } from '../gateway-options.js';
 import { Authenticator } from '../pipeline/authentication/authenticator.js';
 import { BucketAccess } from '../pipeline/bucket-access.js';
@@ -170,7 +177,8 @@ export class S3Listener implements OnApplicationShutdown {
     else if (head.expectationRefused) await this.refuseExpectation(channel);
     else {
       const isEdge = passedOn === undefined;
-      await this.pipeline.handle({ ...channel, body, headers: head.headers, sourceIp, isEdge });
+      const connection = passedOn?.connection ?? connectionName(raw.socket);
+      await this.pipeline.handle({ ...channel, body, headers: head.headers, sourceIp, connection, isEdge });
     }
   }
 

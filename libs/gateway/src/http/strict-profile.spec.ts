@@ -11,6 +11,7 @@ const edge = {
     if (headers['x-holdfast-code'] !== 'right') throw new HoldfastError('Unauthenticated');
     return {
       requestId: 'FEEDFACE00000001',
+      connection: '',
       clientAddress: '192.0.2.1',
       deadline: { leftMs: () => 1, passed: false } as never,
     };

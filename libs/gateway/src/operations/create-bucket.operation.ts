@@ -35,6 +35,7 @@ export const createBucket = defineOperation<BodyPlan, void>({
       name,
       accountId,
       arrivedAtMs: exchange.request.arrivedAtMs,
+      connection: exchange.request.connection,
       ...(locationConstraint === ANY_REGION ? { location: ANY_REGION } : {}),
     });
     if (outcome === 'created') return;

@@ -29,6 +29,8 @@ export interface Arrival extends Channel {
   readonly body: RequestBody;
   /** The client's address, as far as it is known: what `aws:SourceIp` means. */
   readonly sourceIp: string;
+  /** The client's connection by a name that no other has; empty where it is not known. */
+  readonly connection: string;
   /** Straight from a client: this process is the edge and stands for the load balancer in the trace. */
   readonly isEdge: boolean;
 }

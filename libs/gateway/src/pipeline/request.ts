@@ -25,15 +25,17 @@ export interface S3Request {
   readonly arrivedAtMs: number;
   /** The client's address: the condition key `aws:SourceIp`. */
   readonly sourceIp: string;
+  /** The client's connection by a name that no other has; empty where it is not known. */
+  readonly connection: string;
   /** Present where the request is a form upload: then `target` has the key, and `headers` and `sent` what its fields say. */
   readonly form?: UploadForm;
 }
 
 /** @throws HoldfastError InvalidURI, KeyTooLongError, InvalidRequest, InvalidBucketName */
 export function parseRequest(arrival: Arrival, arrivedAtMs: number): S3Request {
-  const { raw, headers, requestId, sourceIp, hostBucket } = arrival;
+  const { raw, headers, requestId, sourceIp, connection, hostBucket } = arrival;
   const target = parseRequestTarget(raw.url ?? '', hostBucket);
-  return { method: raw.method ?? '', target, headers, sent: headers, requestId, arrivedAtMs, sourceIp };
+  return { method: raw.method ?? '', target, headers, sent: headers, requestId, arrivedAtMs, sourceIp, connection };
 }
 
 /** The row of the operation table. @throws HoldfastError MethodNotAllowed, NotImplemented */

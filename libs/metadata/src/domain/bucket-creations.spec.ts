@@ -15,17 +15,29 @@ const bucket: BucketRecord = {
 };
 
 describe('seed-3.5: concurrent creates', () => {
-  it('a request that arrived before the answer of the one that made the bucket overlaps with it, a later one does not', () => {
+  const exists = { outcome: 'exists', bucket } as const;
+
+  it('a request that arrived before the answer of the one that made the bucket, or just after it, overlaps with it', () => {
     const creations = new BucketCreations(() => 1010);
-    expect(creations.judge({ outcome: 'created', bucket }, 990)).toBe('created');
-    expect(creations.judge({ outcome: 'exists', bucket }, 1005)).toBe('in-progress');
-    expect(creations.judge({ outcome: 'exists', bucket }, 1010)).toBe('exists');
+    expect(creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' })).toBe('created');
+    expect(creations.judge(exists, { arrivedAtMs: 1005, connection: 'b' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1109, connection: 'b' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1110, connection: 'b' })).toBe('exists');
+  });
+
+  it('one that came over the same connection was sent after the answer', () => {
+    const creations = new BucketCreations(() => 1010);
+    creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' });
+    expect(creations.judge(exists, { arrivedAtMs: 1011, connection: 'a' })).toBe('exists');
+    const unknown = new BucketCreations(() => 1010);
+    unknown.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: '' });
+    expect(unknown.judge(exists, { arrivedAtMs: 1011, connection: '' })).toBe('in-progress');
   });
 
   it('of a bucket that another process has made the time in its record decides', () => {
     const creations = new BucketCreations();
-    expect(creations.judge({ outcome: 'exists', bucket }, 999)).toBe('in-progress');
-    expect(creations.judge({ outcome: 'exists', bucket }, 1000)).toBe('exists');
-    expect(creations.judge({ outcome: 'exists', bucket }, undefined)).toBe('exists');
+    expect(creations.judge(exists, { arrivedAtMs: 1099, connection: 'a' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1100, connection: 'a' })).toBe('exists');
+    expect(creations.judge(exists, {})).toBe('exists');
   });
 });

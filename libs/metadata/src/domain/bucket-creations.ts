@@ -1,28 +1,48 @@
 import type { BucketRecord } from '@holdfast/contracts';
 
 const REMEMBERED_MAX = 1000;
+/**
+ * Two clients that begin at the same moment are heard some time apart: threads wait for each other, processes start, sockets
+ * connect. So long after the answer a request of another connection is taken for one that was sent before it.
+ */
+const OVERLAP_MS = 100;
+
+/** When the request for a bucket arrived (wall time), and over which connection; undefined where that is not known. */
+export interface CreationRequest {
+  readonly arrivedAtMs?: number;
+  readonly connection?: string;
+}
+
+interface Creation {
+  readonly answeredAtMs: number;
+  readonly connection?: string;
+}
 
 /**
- * When the buckets that this process has made were answered for. A request for the same name that had arrived before is
- * concurrent with the one that made it; one that arrived later found the bucket there. Of a bucket that another process has
- * made only the time in its record is known, which lies a little before its answer.
+ * When the buckets that this process has made were answered for, and to whom. A request for the same name that had arrived
+ * before is concurrent with the one that made it, and so may be one that arrived a little later, unless it came over the
+ * same connection: there it was sent when the answer was known. Of a bucket that another process has made only the time in
+ * its record is known, which lies a little before its answer.
  */
 export class BucketCreations {
-  private readonly answeredAtMs = new Map<string, number>();
+  private readonly creations = new Map<string, Creation>();
 
   constructor(private readonly nowMs: () => number = Date.now) {}
 
   judge(
     made: { readonly outcome: 'created' | 'exists'; readonly bucket: BucketRecord },
-    arrivedAtMs: number | undefined,
+    { arrivedAtMs, connection }: CreationRequest,
   ): 'created' | 'exists' | 'in-progress' {
     const { name, createdAtMs } = made.bucket;
     if (made.outcome === 'created') {
-      if (this.answeredAtMs.size >= REMEMBERED_MAX) this.answeredAtMs.clear();
-      this.answeredAtMs.set(name, this.nowMs());
+      if (this.creations.size >= REMEMBERED_MAX) this.creations.clear();
+      this.creations.set(name, { answeredAtMs: this.nowMs(), connection });
       return 'created';
     }
-    const knownAtMs = Math.max(createdAtMs, this.answeredAtMs.get(name) ?? 0);
-    return arrivedAtMs !== undefined && arrivedAtMs < knownAtMs ? 'in-progress' : 'exists';
+    if (arrivedAtMs === undefined) return 'exists';
+    const creation = this.creations.get(name);
+    if (connection !== undefined && connection !== '' && connection === creation?.connection) return 'exists';
+    const knownAtMs = Math.max(createdAtMs, creation?.answeredAtMs ?? 0);
+    return arrivedAtMs < knownAtMs + OVERLAP_MS ? 'in-progress' : 'exists';
   }
 }
