@@ -16,7 +16,7 @@ export const BUCKET_OPERATIONS = [
   { name: 'ListMultipartUploads', level: 'bucket', method: 'GET', query: { uploads: true }, action: 's3:ListBucketMultipartUploads', body: 'none', status: 'served' },
   { name: 'DeleteObjects', level: 'bucket', method: 'POST', query: { delete: true }, action: 's3:DeleteObject', body: 'xml', event: 'ObjectRemoved:Delete', status: 'served' },
   { name: 'PostObject', level: 'bucket', method: 'POST', action: 's3:PutObject', body: 'form', event: 'ObjectCreated:Post', status: 'served' },
-  { name: 'OptionsBucket', level: 'bucket', method: 'OPTIONS', action: 'none', body: 'none', status: 'served' },
+  { name: 'OptionsBucket', level: 'bucket', method: 'OPTIONS', takes: ['versionId', 'partNumber'], action: 'none', body: 'none', status: 'served' },
   { name: 'CreateSession', level: 'bucket', method: 'GET', query: { session: true }, action: 's3express:CreateSession', body: 'none', status: 'planned' },
   // Its path has no bucket: the host names the route. Path style sees a bucket of this name, which none can have.
   { name: 'WriteGetObjectResponse', level: 'bucket', method: 'POST', headers: ['x-amz-request-route', 'x-amz-request-token'], action: 's3-object-lambda:WriteGetObjectResponse', body: 'stream', status: 'planned' },

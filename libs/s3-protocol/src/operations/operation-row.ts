@@ -1,3 +1,7 @@
+/** A version or a part instead of the whole: who names one must not get, change or lose another. */
+export const ABOUT_PARAMETERS = ['versionId', 'partNumber'] as const;
+export type AboutParameter = (typeof ABOUT_PARAMETERS)[number];
+
 /** One operation of S3 as data: what it is called, what request means it, and what it takes to be allowed. */
 export interface S3Operation {
   /** As AWS spells it. */
@@ -7,6 +11,8 @@ export interface S3Operation {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS';
   /** `true`: the parameter is there, with any value or none; a text: it has this value. */
   readonly query?: Readonly<Record<string, true | string>>;
+  /** Which of the two say what the request is about, beside `query`. Where they say nothing they are refused, not ignored. */
+  readonly takes?: readonly AboutParameter[];
   /** Lower-case names that must be there. */
   readonly headers?: readonly string[];
   /** The IAM action asked for; `none` where S3 asks for no permission. */

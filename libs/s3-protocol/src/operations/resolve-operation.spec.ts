@@ -15,6 +15,15 @@ interface SdkOperation {
   readonly name: string;
   readonly method: string;
   readonly uri: string;
+  /** Names of the parameters that its members travel as. */
+  readonly parameters: readonly string[];
+}
+
+type SdkShape = unknown[] | (() => unknown[]);
+
+function queryParameters(shape: SdkShape): string[] {
+  const members = (typeof shape === 'function' ? shape() : shape)[5] as [unknown, { httpQuery?: string }?][];
+  return members.flatMap((member) => (Array.isArray(member) ? (member[1]?.httpQuery ?? []) : []));
 }
 
 function sdkOperations(): readonly SdkOperation[] {
@@ -22,7 +31,7 @@ function sdkOperations(): readonly SdkOperation[] {
   for (const value of Object.values(sdk) as unknown[]) {
     if (!Array.isArray(value) || value[0] !== 9) continue;
     const [method, uri] = (value[3] as { http: [string, string] }).http;
-    found.push({ name: value[2] as string, method, uri });
+    found.push({ name: value[2] as string, method, uri, parameters: queryParameters(value[4] as SdkShape) });
   }
   return found;
 }
@@ -120,6 +129,15 @@ describe('the operation table', () => {
     ]);
   });
 
+  it('takes versionId and partNumber where the SDK has them', () => {
+    const wanted = (parameters: readonly string[]) =>
+      parameters.filter((name) => name === 'versionId' || name === 'partNumber').sort();
+    for (const { name, parameters } of operations) {
+      const { query = {}, takes = [] } = operationNamed(name as (typeof S3_OPERATIONS)[number]['name']);
+      expect([name, ...wanted([...Object.keys(query), ...takes])]).toEqual([name, ...wanted(parameters)]);
+    }
+  });
+
   it('every row asks for an action, but for preflights', () => {
     const without = S3_OPERATIONS.filter((row) => !/^s3[a-z-]*:[A-Z][A-Za-z]+$/.test(row.action));
     expect(without.map((row) => row.name).sort()).toEqual(['OptionsBucket', 'OptionsObject']);
@@ -168,6 +186,9 @@ describe('resolveOperation', () => {
     ['PUT', '/bucket/a?acl&versionId=v', 'PutObjectAcl'],
     ['OPTIONS', '/bucket', 'OptionsBucket'],
     ['OPTIONS', '/bucket/key?uploads', 'OptionsObject'],
+    ['OPTIONS', '/bucket/key?partNumber=1&versionId=v', 'OptionsObject'],
+    ['DELETE', '/bucket/key?tagging&versionId=v', 'DeleteObjectTagging'],
+    ['GET', '/bucket/key?attributes&versionId=', 'GetObjectAttributes'],
   ])('seed-3.18: %s %s is %s', (method, url, name) => {
     expect(nameOf(method, url)).toBe(name);
   });
@@ -225,8 +246,29 @@ describe('resolveOperation', () => {
     ['PUT', '/bucket/key?partNumber=1'],
     ['POST', '/bucket/key?select'],
     ['DELETE', '/bucket/key?tagging&uploadId=u'],
+    ['DELETE', '/bucket/key?partNumber=1'],
+    ['DELETE', '/bucket/key?partNumber='],
+    ['DELETE', '/bucket/key?partNumber=1&versionId=v'],
+    ['DELETE', '/bucket/key?uploadId=u&partNumber=1'],
+    ['POST', '/bucket/key?uploadId=u&partNumber=1'],
+    ['GET', '/bucket/key?tagging&partNumber=1'],
+    ['DELETE', '/bucket?partNumber=1'],
+    ['PUT', '/bucket/key?versionId=v'],
+    ['PUT', '/bucket/key?versionId='],
+    ['PUT', '/bucket/key?uploadId=u&partNumber=1&versionId=v'],
+    ['POST', '/bucket/key?uploads&versionId=v'],
+    ['POST', '/bucket/key?uploadId=u&versionId=v'],
+    ['DELETE', '/bucket/key?uploadId=u&versionId=v'],
+    ['DELETE', '/bucket?versionId=v'],
+    ['PUT', '/bucket?versioning&versionId=v'],
   ])('%s %s is InvalidArgument', (method, url) => {
     expect(() => nameOf(method, url)).toThrow(code('InvalidArgument'));
+  });
+
+  it('a copy names the version of its source in its header, not in the query', () => {
+    const source = { 'x-amz-copy-source': '/b/k2?versionId=v' };
+    expect(nameOf('PUT', '/b/k', source)).toBe('CopyObject');
+    expect(() => nameOf('PUT', '/b/k?versionId=v', source)).toThrow(code('InvalidArgument'));
   });
 
   it('returns planned rows, so that the caller answers by their name', () => {

@@ -3,12 +3,13 @@
  * - a sub-resource (`?acl`, `?uploads`) never falls through to the plain operation of its path, known or not: a request
  *   for an ACL must not be answered with the object's bytes;
  * - parameters that no rule names and that have a value are ignored, as S3 ignores them;
+ * - `versionId` and `partNumber` are refused by rows that do not take them: a DELETE of a part must not delete the object;
  * - `versionId` changes no row: whoever serves the row decides what permission and what answer a version takes.
  */
 import { HoldfastError } from '@holdfast/contracts';
 import type { HeaderList } from '../headers/header-list.js';
 import type { QueryParameters } from '../target/query-parameters.js';
-import type { S3Operation } from './operation-row.js';
+import { ABOUT_PARAMETERS, type AboutParameter, type S3Operation } from './operation-row.js';
 import { S3_OPERATIONS, type NamedOperation } from './operation-table.js';
 
 export interface OperationRequest {
@@ -39,6 +40,11 @@ const SUB_RESOURCES: ReadonlySet<string> = new Set([
   ...OTHER_SUB_RESOURCES,
 ]);
 
+const REFUSALS: Readonly<Record<AboutParameter, string>> = {
+  versionId: 'This operation does not accept a version-id.',
+  partNumber: 'This operation does not accept a part number; a PUT of a part needs its uploadId as well.',
+};
+
 const METHODS: ReadonlySet<string> = new Set(S3_OPERATIONS.map((row) => row.method));
 
 /** A row with its conditions as lists, so that matching allocates nothing. */
@@ -46,6 +52,7 @@ interface MatchRule {
   readonly row: NamedOperation;
   readonly query: readonly (readonly [name: string, value: true | string])[];
   readonly headers: readonly string[];
+  readonly refused: readonly AboutParameter[];
 }
 
 const RULES = compileRules();
@@ -62,7 +69,8 @@ function compileRules(): ReadonlyMap<string, readonly MatchRule[]> {
     const subResource = query.map(([name]) => name).find((name) => SUB_RESOURCES.has(name)) ?? '';
     const key = ruleKey(row.level, row.method, subResource);
     const held = rules.get(key) ?? [];
-    held.push({ row, query, headers: row.headers ?? [] });
+    const refused = ABOUT_PARAMETERS.filter((name) => row.query?.[name] === undefined && !row.takes?.includes(name));
+    held.push({ row, query, headers: row.headers ?? [], refused });
     held.sort((a, b) => b.query.length + b.headers.length - (a.query.length + a.headers.length));
     rules.set(key, held);
   }
@@ -72,7 +80,7 @@ function compileRules(): ReadonlyMap<string, readonly MatchRule[]> {
 /**
  * The most specific row of a request. A `planned` row is returned as well: the caller answers 501 by its name.
  * @throws HoldfastError MethodNotAllowed, NotImplemented (a sub-resource without a row), InvalidArgument (two
- *   sub-resources, a part without its upload), PreconditionFailed (a POST to a bucket that is no form)
+ *   sub-resources, a version or a part where none is meant), PreconditionFailed (a POST to a bucket that is no form)
  */
 export function resolveOperation(request: OperationRequest): NamedOperation {
   const { method, query } = request;
@@ -81,7 +89,7 @@ export function resolveOperation(request: OperationRequest): NamedOperation {
   // A preflight asks about a request to come: its parameters are not its own.
   const subResource = method === 'OPTIONS' ? '' : subResourceOf(query);
   const rules = RULES.get(ruleKey(level, method, subResource)) ?? [];
-  for (const rule of rules) if (ruleMatches(rule, request)) return refuseStrayPart(rule.row, query);
+  for (const rule of rules) if (ruleMatches(rule, request)) return checkedRow(rule, query);
   throw noRow(request, level, subResource);
 }
 
@@ -124,10 +132,9 @@ function hasHeader(lowerName: string, { headers, query }: OperationRequest): boo
   return query.pairs.some((pair) => pair.name.toLowerCase() === lowerName);
 }
 
-/** A part number without its upload must not overwrite the object with a part of it. */
-function refuseStrayPart(row: NamedOperation, query: QueryParameters): NamedOperation {
-  if (row.method === 'PUT' && row.level === 'object' && query.has('partNumber') && !query.has('uploadId')) {
-    throw new HoldfastError('InvalidArgument', 'partNumber needs an uploadId.', { ArgumentName: 'uploadId' });
+function checkedRow({ row, refused }: MatchRule, query: QueryParameters): NamedOperation {
+  for (const name of refused) {
+    if (query.has(name)) throw new HoldfastError('InvalidArgument', REFUSALS[name], { ArgumentName: name });
   }
   return row;
 }
