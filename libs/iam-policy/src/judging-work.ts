@@ -3,7 +3,7 @@ import type { CompiledCondition } from './condition.js';
 import type { Match } from './policy-text.js';
 import type { MatchWork } from './wildcard.js';
 
-/** Of one check, which nobody interrupts. A step takes some three nanoseconds; honest policies of a user are far below. */
+/** Of one check, which nobody interrupts. A step takes two to five nanoseconds; honest policies of a user are far below. */
 const CHECK_STEPS_MAX = 2_000_000;
 /** What a request with many checks may take for each beside: what hangs on none of them alone is judged once. */
 const STEPS_PER_CHECK = 50_000;

@@ -84,6 +84,15 @@ describe('wildcards', () => {
       expect(work.steps).toBeLessThanOrEqual(5 * textLength + (textLength * pattern.length) / 32 + pattern.length);
     });
 
+    it('and memory in proportion to their length, however many letters they have', () => {
+      const letters = Array.from({ length: 6_000 }, (_, index) => String.fromCharCode(0x4e00 + index)).join('');
+      const heldBytes = (): number => process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+      const before = heldBytes();
+      const compiled = Array.from({ length: 40 }, (_, index) => compileWildcard(`*?${letters}${index}*`));
+      expect(heldBytes() - before).toBeLessThan(100_000_000);
+      expect(compiled.every((pattern, index) => matchWildcard(pattern, `x${letters}${index}`))).toBe(true);
+    });
+
     it('counts steps where there is something to search', () => {
       const work: MatchWork = { steps: 0 };
       matchWildcard(compileWildcard(`*${'a'.repeat(500)}b*`), text, work);

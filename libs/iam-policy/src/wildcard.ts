@@ -138,39 +138,67 @@ function searchLiteral(piece: string): SoughtPiece['find'] {
   };
 }
 
-/** Finding the mask of a character takes as long as some words. */
+/** Finding the places of a character takes as long as some words. */
 const LOOKUP_STEPS = 4;
 
-/** Shift-And: bit i of the state is set while the last i+1 characters fit the first i+1 of the piece. */
+/**
+ * Shift-And: bit i of the state is set while the last i+1 characters fit the first i+1 of the piece. Of each character only the
+ * words it stands in are kept: whole masks would take a piece of thousands of letters times its length, millions of bytes.
+ */
 function searchWithHoles(piece: string, holes: readonly boolean[]): SoughtPiece['find'] {
   const words = Math.ceil(piece.length / 32);
   const anyCharacter = new Uint32Array(words);
-  const masks = new Map<number, Uint32Array>();
-  for (let i = 0; i < piece.length; i++) {
-    const character = piece.charCodeAt(i);
-    if (holes[i]) anyCharacter[i >>> 5] |= 1 << (i & 31);
-    else if (!masks.has(character)) masks.set(character, new Uint32Array(words));
-  }
-  for (const mask of masks.values()) mask.set(anyCharacter);
-  for (let i = 0; i < piece.length; i++) {
-    const mask = holes[i] ? undefined : masks.get(piece.charCodeAt(i));
-    if (mask !== undefined) mask[i >>> 5] |= 1 << (i & 31);
-  }
+  for (let i = 0; i < piece.length; i++) if (holes[i]) anyCharacter[i >>> 5] |= 1 << (i & 31);
+  const { starts, places } = placesOf(piece, holes);
   const lastWord = words - 1;
   const lastBit = 1 << ((piece.length - 1) & 31);
   return (text, from, end, work) => {
     const state = new Uint32Array(words);
     for (let i = from; i < end; i++) {
-      const mask = masks.get(text.charCodeAt(i)) ?? anyCharacter;
+      let next = starts.get(text.charCodeAt(i)) ?? NOWHERE;
       let carry = 1;
       for (let word = 0; word < words; word++) {
         const shifted = (state[word] << 1) | carry;
         carry = state[word] >>> 31;
-        state[word] = shifted & mask[word];
+        let mask = anyCharacter[word];
+        if (places[next] === word) {
+          mask |= places[next + 1];
+          next += 2;
+        }
+        state[word] = shifted & mask;
       }
       work.steps += LOOKUP_STEPS + words;
       if ((state[lastWord] & lastBit) !== 0) return i + 1 - piece.length;
     }
     return -1;
   };
+}
+
+/** Where nothing stands: an end. */
+const NOWHERE = 0;
+
+/**
+ * Where each character of a piece stands, from `starts` of it on: word and bits, word and bits … in ascending order, and an end
+ * that is no word.
+ */
+function placesOf(
+  piece: string,
+  holes: readonly boolean[],
+): { readonly starts: ReadonlyMap<number, number>; readonly places: Int32Array } {
+  const byCharacter = new Map<number, number[]>();
+  for (let i = 0; i < piece.length; i++) {
+    if (holes[i]) continue;
+    const found = byCharacter.get(piece.charCodeAt(i)) ?? [];
+    if (found.at(-2) === i >>> 5) found[found.length - 1] |= 1 << (i & 31);
+    else found.push(i >>> 5, 1 << (i & 31));
+    byCharacter.set(piece.charCodeAt(i), found);
+  }
+  const starts = new Map<number, number>();
+  const places = [-1];
+  for (const [character, found] of byCharacter) {
+    starts.set(character, places.length);
+    for (const one of found) places.push(one);
+    places.push(-1);
+  }
+  return { starts, places: Int32Array.from(places) };
 }
