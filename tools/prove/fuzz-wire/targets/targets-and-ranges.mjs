@@ -123,7 +123,7 @@ function expectedRange(header, size) {
   const text = header.trim();
   if (header.length > 64 || text.slice(0, 6).toLowerCase() !== 'bytes=') return undefined;
   const ends = text.slice(6).split('-');
-  if (ends.length !== 2 || !ends.every((end) => /^[0-9]{0,20}$/.test(end)) || ends.join('') === '') return undefined;
+  if (ends.length !== 2 || !ends.every((end) => /^[0-9]*$/.test(end)) || ends.join('') === '') return undefined;
   if (ends[0] === '') {
     if (size === 0 || BigInt(ends[1]) === 0n) return 'none';
     const suffix = BigInt(ends[1]) > BigInt(size) ? size : Number(ends[1]);
