@@ -2,7 +2,8 @@
  * From a request to its row, by rules compiled once. What would surprise:
  * - a sub-resource (`?acl`, `?uploads`) never falls through to the plain operation of its path, known or not: a request
  *   for an ACL must not be answered with the object's bytes;
- * - parameters that no rule names and that have a value are ignored, as S3 ignores them;
+ * - parameters that no rule names and that have a value, or a name without a letter (`?12345`, for caches), are ignored, as
+ *   S3 ignores them;
  * - `versionId` and `partNumber` are refused by rows that do not take them: a DELETE of a part must not delete the object;
  * - `versionId` changes no row: whoever serves the row decides what permission and what answer a version takes.
  */
@@ -34,6 +35,9 @@ const OPERATION_PARAMETERS = new Set([
 
 /** Sub-resources that have no row of their own, from the past of S3 and from its extensions. */
 const OTHER_SUB_RESOURCES = ['append', 'policyLock', 'requester', 'requestLog', 'versionsLock', 'object-lambda'];
+
+/** What no name of a sub-resource is without. */
+const LETTER = /[A-Za-z]/;
 
 const SUB_RESOURCES: ReadonlySet<string> = new Set([
   ...S3_OPERATIONS.flatMap((row) => Object.keys(row.query ?? {})).filter((name) => !MATCHED_PARAMETERS.has(name)),
@@ -104,7 +108,7 @@ function subResourceOf(query: QueryParameters): string {
         });
       }
       found = name;
-    } else if (value === '' && !isOperationParameter(name)) {
+    } else if (value === '' && LETTER.test(name) && !isOperationParameter(name)) {
       throw new HoldfastError('NotImplemented', 'The sub-resource of the request is not known.');
     }
   }
