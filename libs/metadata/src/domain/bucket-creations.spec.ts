@@ -21,8 +21,15 @@ describe('seed-3.5: concurrent creates', () => {
     const creations = new BucketCreations(() => 1010);
     expect(creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' })).toBe('created');
     expect(creations.judge(exists, { arrivedAtMs: 1005, connection: 'b' })).toBe('in-progress');
-    expect(creations.judge(exists, { arrivedAtMs: 1109, connection: 'b' })).toBe('in-progress');
-    expect(creations.judge(exists, { arrivedAtMs: 1110, connection: 'b' })).toBe('exists');
+    expect(creations.judge(exists, { arrivedAtMs: 1019, connection: 'b' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1020, connection: 'b' })).toBe('exists');
+  });
+
+  it('one for a bucket that was changed since was sent after the answer', () => {
+    const creations = new BucketCreations(() => 1010);
+    creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' });
+    const changed = { outcome: 'exists', bucket: { ...bucket, revision: 2n } } as const;
+    expect(creations.judge(changed, { arrivedAtMs: 1011, connection: 'b' })).toBe('exists');
   });
 
   it('one that came over the same connection was sent after the answer', () => {
@@ -36,8 +43,8 @@ describe('seed-3.5: concurrent creates', () => {
 
   it('of a bucket that another process has made the time in its record decides', () => {
     const creations = new BucketCreations();
-    expect(creations.judge(exists, { arrivedAtMs: 1099, connection: 'a' })).toBe('in-progress');
-    expect(creations.judge(exists, { arrivedAtMs: 1100, connection: 'a' })).toBe('exists');
+    expect(creations.judge(exists, { arrivedAtMs: 1009, connection: 'a' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1010, connection: 'a' })).toBe('exists');
     expect(creations.judge(exists, {})).toBe('exists');
   });
 });

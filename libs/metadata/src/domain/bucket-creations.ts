@@ -2,10 +2,11 @@ import type { BucketRecord } from '@holdfast/contracts';
 
 const REMEMBERED_MAX = 1000;
 /**
- * Two clients that begin at the same moment are heard some time apart: threads wait for each other, processes start, sockets
- * connect. So long after the answer a request of another connection is taken for one that was sent before it.
+ * Two clients that begin at the same moment are heard some time apart: threads wait for each other, sockets connect. So long
+ * after the answer a request of another connection is taken for one that was sent before it. Not longer: programs make a
+ * bucket with one client and ask for it with the next.
  */
-const OVERLAP_MS = 100;
+const OVERLAP_MS = 10;
 
 /** When the request for a bucket arrived (wall time), and over which connection; undefined where that is not known. */
 export interface CreationRequest {
@@ -15,13 +16,14 @@ export interface CreationRequest {
 
 interface Creation {
   readonly answeredAtMs: number;
+  readonly revision: bigint;
   readonly connection?: string;
 }
 
 /**
  * When the buckets that this process has made were answered for, and to whom. A request for the same name that had arrived
  * before is concurrent with the one that made it, and so may be one that arrived a little later, unless it came over the
- * same connection: there it was sent when the answer was known. Of a bucket that another process has made only the time in
+ * same connection, or the bucket was changed since: then it was sent when the answer was known. Of a bucket that another process has made only the time in
  * its record is known, which lies a little before its answer.
  */
 export class BucketCreations {
@@ -33,15 +35,18 @@ export class BucketCreations {
     made: { readonly outcome: 'created' | 'exists'; readonly bucket: BucketRecord },
     { arrivedAtMs, connection }: CreationRequest,
   ): 'created' | 'exists' | 'in-progress' {
-    const { name, createdAtMs } = made.bucket;
+    const { name, createdAtMs, revision } = made.bucket;
     if (made.outcome === 'created') {
       if (this.creations.size >= REMEMBERED_MAX) this.creations.clear();
-      this.creations.set(name, { answeredAtMs: this.nowMs(), connection });
+      this.creations.set(name, { answeredAtMs: this.nowMs(), revision, connection });
       return 'created';
     }
     if (arrivedAtMs === undefined) return 'exists';
     const creation = this.creations.get(name);
-    if (connection !== undefined && connection !== '' && connection === creation?.connection) return 'exists';
+    if (creation !== undefined) {
+      const isSame = connection !== undefined && connection !== '' && connection === creation.connection;
+      if (isSame || revision !== creation.revision) return 'exists';
+    }
     const knownAtMs = Math.max(createdAtMs, creation?.answeredAtMs ?? 0);
     return arrivedAtMs < knownAtMs + OVERLAP_MS ? 'in-progress' : 'exists';
   }
