@@ -31,6 +31,8 @@ const LOOK_EVERY_MS = 1000;
 /** A buffer that would not be full for so long is needed more by those who wait; nobody is asked for his before some time. */
 const PATIENCE_MS = 2000;
 const UNDISTURBED_MS = 500;
+/** Slow clients that were met are expected to go on for so long. */
+const REMEMBERED_MS = 10_000;
 
 /**
  * Keeps slow clients from holding all buffers: while someone waits for a buffer, a body that is slow to fill its own makes do
@@ -43,6 +45,7 @@ export class BodyPace {
   private readonly graceMs: number;
   private readonly clock: Clock;
   private timer: NodeJS.Timeout | undefined;
+  private madeRoomAtMs = -Infinity;
 
   constructor(
     private readonly waiting: () => number,
@@ -81,6 +84,16 @@ export class BodyPace {
     return progressOf(filling, this.clock.monotonicMs());
   }
 
+  /** A body was slow lately while others waited: the next one may be. */
+  get metSlowBodies(): boolean {
+    return this.clock.monotonicMs() - this.madeRoomAtMs < REMEMBERED_MS;
+  }
+
+  private askForRoom(filling: Filling, nowMs: number): void {
+    this.madeRoomAtMs = nowMs;
+    filling.makeRoom();
+  }
+
   /** Public so that a test need not wait for the timer. */
   judge(): void {
     if (this.waiting() === 0) return;
@@ -92,7 +105,7 @@ export class BodyPace {
       if (ms > this.graceMs && bytes * 1000 < this.bytesPerSecondMin * ms)
         filling.giveUp(new HoldfastError('RequestTimeout'));
       else if (ageMs >= UNDISTURBED_MS && missingBytes * ageMs > filling.receivedBytes * PATIENCE_MS)
-        filling.makeRoom();
+        this.askForRoom(filling, nowMs);
     }
   }
 }

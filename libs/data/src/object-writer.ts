@@ -23,7 +23,7 @@ const CUT_CHUNK_BYTES_MIN = 64 * KIB;
 /** And then takes as much as it fills in this time. */
 const SLOW_FILL_MS = 2000;
 const SLOW_CHUNK_BYTES_MIN = 256 * KIB;
-/** While others wait, a body whose pace is not known yet begins with so much. */
+/** While others wait and some are slow, a body whose pace is not known yet begins with so much. */
 const FIRST_CHUNK_BYTES_MAX = MIB;
 
 export interface ObjectWriterOptions {
@@ -99,7 +99,8 @@ export class ObjectWriter {
         // What the client has announced sizes the buffers; what it sends beyond that is taken as it comes.
         const announcedBytes = expectedBytes - state.sizeBytes;
         if (announcedBytes <= 0 && !(await reader.more())) break;
-        const mostBytes = state.sizeBytes === 0 && this.pool.waiting > 0 ? FIRST_CHUNK_BYTES_MAX : state.chunkBytesMax;
+        const beginsSmall = state.sizeBytes === 0 && this.pool.waiting > 0 && this.pace.metSlowBodies;
+        const mostBytes = beginsSmall ? FIRST_CHUNK_BYTES_MAX : state.chunkBytesMax;
         const chunkBytesMax = announcedBytes <= 0 ? mostBytes : Math.min(announcedBytes, mostBytes);
         if (!(await this.writeNextChunk(call, target, reader, state, chunkBytesMax))) break;
         if (state.failure !== undefined) break;
