@@ -21,8 +21,8 @@ describe('seed-3.5: concurrent creates', () => {
     const creations = new BucketCreations(() => 1010);
     expect(creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' })).toBe('created');
     expect(creations.judge(exists, { arrivedAtMs: 1005, connection: 'b' })).toBe('in-progress');
-    expect(creations.judge(exists, { arrivedAtMs: 1019, connection: 'b' })).toBe('in-progress');
-    expect(creations.judge(exists, { arrivedAtMs: 1020, connection: 'b' })).toBe('exists');
+    expect(creations.judge(exists, { arrivedAtMs: 1019, connection: 'c' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1020, connection: 'd' })).toBe('exists');
   });
 
   it('one for a bucket that was changed since was sent after the answer', () => {
@@ -30,6 +30,14 @@ describe('seed-3.5: concurrent creates', () => {
     creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' });
     const changed = { outcome: 'exists', bucket: { ...bucket, revision: 2n } } as const;
     expect(creations.judge(changed, { arrivedAtMs: 1011, connection: 'b' })).toBe('exists');
+  });
+
+  it('who was told that another is making the bucket, and asks again, is not concurrent with that one', () => {
+    const creations = new BucketCreations(() => 1010);
+    creations.judge({ outcome: 'created', bucket }, { arrivedAtMs: 990, connection: 'a' });
+    expect(creations.judge(exists, { arrivedAtMs: 1005, connection: 'b' })).toBe('in-progress');
+    expect(creations.judge(exists, { arrivedAtMs: 1012, connection: 'b' })).toBe('exists');
+    expect(creations.judge(exists, { arrivedAtMs: 1012, connection: 'c' })).toBe('in-progress');
   });
 
   it('one that came over the same connection was sent after the answer', () => {

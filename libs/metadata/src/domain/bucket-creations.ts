@@ -17,13 +17,14 @@ export interface CreationRequest {
 interface Creation {
   readonly answeredAtMs: number;
   readonly revision: bigint;
-  readonly connection?: string;
+  /** Over which an answer about the bucket went out: who asks again there has seen it. */
+  readonly told: Set<string>;
 }
 
 /**
  * When the buckets that this process has made were answered for, and to whom. A request for the same name that had arrived
- * before is concurrent with the one that made it, and so may be one that arrived a little later, unless it came over the
- * same connection, or the bucket was changed since: then it was sent when the answer was known. Of a bucket that another process has made only the time in
+ * before is concurrent with the one that made it, and so may be one that arrived a little later, unless it came over a
+ * connection with an answer about the bucket, or the bucket was changed since: then it was sent when the answer was known. Of a bucket that another process has made only the time in
  * its record is known, which lies a little before its answer.
  */
 export class BucketCreations {
@@ -33,21 +34,21 @@ export class BucketCreations {
 
   judge(
     made: { readonly outcome: 'created' | 'exists'; readonly bucket: BucketRecord },
-    { arrivedAtMs, connection }: CreationRequest,
+    { arrivedAtMs, connection = '' }: CreationRequest,
   ): 'created' | 'exists' | 'in-progress' {
     const { name, createdAtMs, revision } = made.bucket;
     if (made.outcome === 'created') {
       if (this.creations.size >= REMEMBERED_MAX) this.creations.clear();
-      this.creations.set(name, { answeredAtMs: this.nowMs(), revision, connection });
+      this.creations.set(name, { answeredAtMs: this.nowMs(), revision, told: new Set([connection]) });
       return 'created';
     }
     if (arrivedAtMs === undefined) return 'exists';
     const creation = this.creations.get(name);
-    if (creation !== undefined) {
-      const isSame = connection !== undefined && connection !== '' && connection === creation.connection;
-      if (isSame || revision !== creation.revision) return 'exists';
-    }
+    if (creation !== undefined && revision !== creation.revision) return 'exists';
+    if (connection !== '' && creation?.told.has(connection) === true) return 'exists';
     const knownAtMs = Math.max(createdAtMs, creation?.answeredAtMs ?? 0);
-    return arrivedAtMs < knownAtMs + OVERLAP_MS ? 'in-progress' : 'exists';
+    if (arrivedAtMs >= knownAtMs + OVERLAP_MS) return 'exists';
+    creation?.told.add(connection);
+    return 'in-progress';
   }
 }
